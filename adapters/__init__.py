@@ -1,0 +1,12 @@
+"""The platforms that Frontdesk speaks: one line each. A factory returns nothing when its settings are absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from adapters.web.platform import create as web
+from bot.ports import Platform, Resources
+
+REGISTRY: Mapping[str, Callable[[Mapping[str, str], Resources], Platform | None]] = {
+    "web": web,
+}

@@ -1,0 +1,1 @@
+"""Standard in, standard out."""

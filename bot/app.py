@@ -1,0 +1,312 @@
+"""The composition root: settings and overrides in, a running Frontdesk out. Only this file knows what is plugged in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import tools
+from adapters import REGISTRY
+from adapters.console.platform import ConsolePlatform
+from adapters.console.settings import ConsoleSettings
+from bot.config import Settings
+from bot.errors import ConfigError
+from bot.intake import IntakeDesk
+from bot.llm.openai import OpenAIChat
+from bot.llm.vision import OpenAIVision
+from bot.llm.wire import to_wire
+from bot.loop import Loop, LoopLimits
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.principal import Grants
+from bot.prompt import read_handbook, system_prompt
+from bot.secrets import Vault
+from bot.server import application, bind, is_loopback, serving
+from bot.store.client import Connections
+from bot.store.embedded import EmbeddedRedis, running_url
+from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.shared_state import RedisSharedState
+from bot.toolbox import Toolbox
+from bot.turn import Services
+from bot.verification import Verification
+from bot.worker import Worker
+from tools import demo
+from tools.database import Database, migrate
+from tools.desk import SqlDesk
+
+NO_KEY = (
+    "OPENAI_API_KEY is not set; set it (and OPENAI_BASE_URL for another endpoint than OpenAI's), or try "
+    "`frontdesk demo`, which needs none."
+)
+
+DEMO_PLATFORMS = {"web": REGISTRY["web"]}
+
+PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A Frontdesk whose parts are reached and connected.
+
+    Args:
+        url: where the HTTP port answers; empty when none was asked for.
+    """
+
+    settings: Settings
+    url: str
+    mailbox: Mailbox
+    intake: Intake
+    platforms: Mapping[str, Platform]
+    worker: Worker
+    database: Database
+
+    async def run(self) -> None:
+        """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
+        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
+        worker = asyncio.create_task(self.worker.run())
+        try:
+            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in [*sockets, worker]:
+                task.cancel()
+            await asyncio.gather(*sockets, worker, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    is_demo: bool = False,
+    registry: Mapping[str, PlatformMaker] | None = None,
+    http: bool = True,
+) -> AsyncIterator[App]:
+    """Connect everything, and take it apart again in the opposite order.
+
+    Args:
+        environment: what adapters read their own settings from.
+        is_demo: fill the database with the demo shop and open the page to whoever sits at this machine.
+        registry: the platforms to plug in; `adapters.REGISTRY` when absent.
+        http: open the HTTP port.
+
+    Raises:
+        ConfigError: something in the settings, or something that they name, does not work.
+        Transient: Redis cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        connections = await stack.enter_async_context(open_connections(settings))
+        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        database = await stack.enter_async_context(open_database(settings))
+        if is_demo:
+            await demo.fill(database)
+        desk = SqlDesk(database)
+        chat, vision = await stack.enter_async_context(open_models(settings))
+        toolbox = Toolbox(
+            tools.build(tools.Kit(database=database, desk=desk, vision=vision, tickets_per_day=settings.tickets_per_day)),
+            timeout_s=settings.tool_timeout_s,
+        )
+        grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
+        vault = Vault(state.within("vault"), _secret_key(settings))
+        verification = Verification(state.within("verification"), grants, desk)
+        platforms = plug_in(
+            settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
+        )
+        services = Services(
+            mailbox=mailbox,
+            platforms=platforms,
+            loop=_loop(settings, chat, toolbox),
+            toolbox=toolbox,
+            grants=grants,
+            vault=vault,
+            verification=verification,
+            tool_state=state.within("tools"),
+            tenant_of=settings.tenant_of,
+            link_hosts=settings.link_hosts,
+            canaries=settings.secrets(),
+            history_tokens=settings.history_tokens,
+            turn_timeout_s=settings.turn_timeout_s,
+            lease_s=settings.lease_s,
+            attempts=settings.max_attempts,
+        )
+        guard = asyncio.create_task(mailbox.guard_memory())
+        stack.callback(guard.cancel)
+        url = ""
+        if http:
+            web = application(
+                [route for platform in platforms.values() for route in platform.routes()],
+                probes={"redis": connections.ping, "database": database.ping},
+                metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
+                loopback=is_loopback(settings.http_host),
+            )
+            url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        yield App(
+            settings=settings,
+            url=url,
+            mailbox=mailbox,
+            intake=IntakeDesk(
+                mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of
+            ),
+            platforms=platforms,
+            worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
+            database=database,
+        )
+
+
+@asynccontextmanager
+async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
+    """The mailbox without anything around it, for commands that look after it."""
+    async with open_connections(settings, shared=True) as connections:
+        yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+
+
+@asynccontextmanager
+async def open_connections(settings: Settings, *, shared: bool = False) -> AsyncIterator[Connections]:
+    """The Redis of the settings, or an embedded one that runs as long as the context.
+
+    Args:
+        shared: an embedded one that another process runs on the same data folder will do.
+    """
+    async with AsyncExitStack() as stack:
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        if url is None and shared:
+            url = await running_url(_data_dir(settings))
+        if url is None:
+            url = (await stack.enter_async_context(EmbeddedRedis(_data_dir(settings)))).url
+        connections = Connections(url)
+        stack.push_async_callback(connections.aclose)
+        await connections.ping()
+        yield connections
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings, or a file in the data folder; migrated."""
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+    else:
+        url = f"sqlite:///{_data_dir(settings) / 'desk.sqlite3'}"
+    await migrate(url)
+    async with Database(url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings."""
+    if settings.openai_api_key is None:
+        raise ConfigError(NO_KEY)
+    key, base_url = settings.openai_api_key, settings.openai_base_url
+    async with AsyncExitStack() as stack:
+        chat = OpenAIChat(
+            api_key=key,
+            base_url=base_url,
+            model=settings.openai_model,
+            stall_timeout_s=settings.model_stall_timeout_s,
+            total_timeout_s=settings.model_timeout_s,
+        )
+        stack.push_async_callback(chat.aclose)
+        vision = OpenAIVision(api_key=key, base_url=base_url, model=settings.vision_model)
+        stack.push_async_callback(vision.aclose)
+        yield chat, vision
+
+
+def plug_in(
+    settings: Settings,
+    environment: Mapping[str, str],
+    connections: Connections,
+    desk: Desk,
+    mailbox: Mailbox,
+    *,
+    is_demo: bool = False,
+    registry: Mapping[str, PlatformMaker] = REGISTRY,
+) -> dict[str, Platform]:
+    """The platforms whose settings are present.
+
+    Raises:
+        ConfigError: there is none, or the settings of one are wrong.
+    """
+    platforms: dict[str, Platform] = {}
+    for name, make in registry.items():
+        resources = Resources(
+            state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
+            desk=desk,
+            mailbox=mailbox,
+            tenant_of=settings.tenant_of,
+            demo=is_demo,
+        )
+        if (platform := make(environment, resources)) is not None:
+            platforms[name] = platform
+    if not platforms:
+        raise ConfigError(
+            "No platform is set up; set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
+        )
+    return platforms
+
+
+async def platform_names(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """The platforms that `frontdesk run` would serve.
+
+    Raises:
+        ConfigError: there is none, or the settings of one are wrong.
+    """
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
+
+
+def terminal(lines: TextIO, screen: TextIO, *, name: str = "You", show_tools: bool = True) -> Mapping[str, PlatformMaker]:
+    """A registry with nothing but a conversation in a terminal."""
+    settings = ConsoleSettings(input=lines, output=screen, name=name, show_tools=show_tools)
+    return {"console": lambda _, resources: ConsolePlatform(settings, resources)}
+
+
+def _data_dir(settings: Settings) -> Path:
+    folder = settings.frontdesk_data_dir.absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"FRONTDESK_DATA_DIR: {folder} cannot be made ({error.strerror}); name a folder that is yours."
+        ) from None
+    return folder
+
+
+def _loop(settings: Settings, chat: ChatModel, toolbox: Toolbox) -> Loop:
+    handbook = read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens) if settings.handbook else ""
+    limits = LoopLimits(steps=settings.max_steps, calls_per_step=settings.max_calls_per_step)
+    return Loop(chat, system=system_prompt(handbook), tools=toolbox.specs, effect=toolbox.effect, limits=limits)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        lease_s=settings.lease_s,
+        attempts=settings.max_attempts,
+        inbox=settings.inbox_limit,
+        open=settings.open_limit,
+        retention_s=settings.retention_days * 86_400,
+        debounce_ms=settings.debounce_ms,
+    )
+
+
+def _secret_key(settings: Settings) -> bytes:
+    """32 bytes; from the setting, or from a file in the data folder that is made once."""
+    if settings.frontdesk_secret_key is not None:
+        return hashlib.sha256(settings.frontdesk_secret_key.get_secret_value().encode()).digest()
+    path = _data_dir(settings) / "secret.key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+    return hashlib.sha256(path.read_bytes()).digest()

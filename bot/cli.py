@@ -1,0 +1,223 @@
+"""The command `frontdesk`; the only reader of the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from dotenv import dotenv_values
+
+from bot.app import DEMO_PLATFORMS, open_mailbox, running, terminal
+from bot.check import examine
+from bot.config import Settings, load, with_files
+from bot.demo import stand_in, with_handbook, with_stand_in
+from bot.errors import ConfigError, Transient
+from bot.observe import configure_logging
+from bot.ports import Mailbox
+from bot.secrets import Masking
+
+CONFIG_EXIT = 2
+
+cli = typer.Typer(
+    help="Answers customers in Slack, Discord and on a web page.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+letters = typer.Typer(help="Turns that were given up after several tries.", no_args_is_help=True)
+cli.add_typer(letters, name="dead-letters")
+
+BANNER = """
+  ┌{line}┐
+  │  {first}  │
+  │  {second}  │
+  └{line}┘
+"""
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="frontdesk")
+
+
+@cli.command()
+def run() -> None:
+    """Serve the platforms whose settings are present, until SIGTERM or Ctrl-C."""
+
+    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
+        async with running(settings, environment) as app:
+            _say(f"Frontdesk serves {', '.join(app.platforms)}; HTTP at {app.url}")
+            await app.run()
+
+    _main(work)
+
+
+@cli.command()
+def demo() -> None:
+    """Try everything on this machine: the page, a real Redis, a demo shop, and a stand-in when no key is set."""
+
+    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
+        async with AsyncExitStack() as stack:
+            settings, who = await _demo_settings(stack, settings)
+            app = await stack.enter_async_context(
+                running(settings, environment, is_demo=True, registry=DEMO_PLATFORMS)
+            )
+            first, second = f"Frontdesk is ready:  {app.url}/", "Open it in a browser. Ctrl-C stops."
+            width = max(len(first), len(second))
+            _say(BANNER.format(line="─" * (width + 4), first=first.ljust(width), second=second.ljust(width)))
+            _say(f"  {who}\n  Conversations are kept in {settings.frontdesk_data_dir.absolute()}\n")
+            await app.run()
+        _say("Frontdesk has stopped. Your conversations are kept.")
+
+    _main(work)
+
+
+@cli.command()
+def chat(
+    name: Annotated[str, typer.Option(help="How you are called.")] = "You",
+    tools: Annotated[bool, typer.Option(help="Show what is looked up.")] = True,
+) -> None:
+    """Talk in this terminal; `exit` and `quit` leave."""
+
+    registry = terminal(sys.stdin, sys.stdout, name=name, show_tools=tools)
+
+    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
+        async with AsyncExitStack() as stack:
+            is_demo = settings.openai_api_key is None
+            if is_demo:
+                settings, who = await _demo_settings(stack, settings)
+                _say(who)
+            app = await stack.enter_async_context(
+                running(settings, environment, is_demo=is_demo, registry=registry, http=False)
+            )
+            await app.run()
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def check() -> None:
+    """Read the settings, reach Redis, the database and the model, and say what is missing and how to mend it."""
+
+    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
+        findings = await examine(settings, environment)
+        for finding in findings:
+            _say(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.part}: {finding.told}")
+        if not all(finding.ok for finding in findings):
+            raise typer.Exit(CONFIG_EXIT)
+
+    _main(work, quiet=True)
+
+
+@letters.command("list")
+def list_letters() -> None:
+    """Print them, oldest first."""
+
+    async def work(mailbox: Mailbox) -> None:
+        found = await mailbox.dead_letters()
+        for letter in found:
+            _say(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  turn {letter.turn} of {letter.thread}")
+        if not found:
+            _say("There are no dead letters.")
+
+    _with_mailbox(work)
+
+
+@letters.command("retry")
+def retry_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
+    """Have them answered, once."""
+    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.retry, "is due again"))
+
+
+@letters.command("drop")
+def drop_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
+    """Throw them away; what people wrote stays on the record."""
+    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.drop, "is dropped"))
+
+
+async def _each(
+    mailbox: Mailbox, letter_ids: list[str], act: Callable[[str], Coroutine[Any, Any, bool]], done: str
+) -> None:
+    if letter_ids == ["all"]:
+        letter_ids = [letter.id for letter in await mailbox.dead_letters()]
+    missing = 0
+    for letter_id in letter_ids:
+        there = await act(letter_id)
+        _say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
+        missing += not there
+    if missing:
+        raise typer.Exit(1)
+
+
+def _with_mailbox(work: Callable[[Mailbox], Coroutine[Any, Any, None]]) -> None:
+    async def open_and_work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_mailbox(settings) as mailbox:
+            await work(mailbox)
+
+    _main(open_and_work, quiet=True)
+
+
+async def _demo_settings(stack: AsyncExitStack, settings: Settings) -> tuple[Settings, str]:
+    settings = with_handbook(settings)
+    if settings.openai_api_key is not None:
+        return settings, f"The model is {settings.openai_model} at {settings.openai_base_url or 'OpenAI'}."
+    base_url = await stack.enter_async_context(stand_in())
+    who = "No OPENAI_API_KEY is set: a rule-based stand-in plays the model, on this machine, offline."
+    return with_stand_in(settings, base_url), who
+
+
+Work = Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None]]
+
+
+def _main(work: Work, *, quiet: bool = False) -> None:
+    """Read the settings and do the work; what the operator has to mend is a list, never a traceback."""
+    try:
+        environment = with_files({**_dotenv(), **os.environ})
+        settings = load(environment)
+        configure_logging(Masking(settings.secrets()), level=30 if quiet else 20)
+        uvloop.run(_until_stopped(work(settings, environment)))
+    except ConfigError as error:
+        _say("Frontdesk cannot start:", err=True)
+        for problem in error.problems:
+            _say(f"  - {problem}", err=True)
+        raise typer.Exit(CONFIG_EXIT) from None
+    except Transient as failure:
+        _say(f"Frontdesk cannot go on: {_TRANSIENT.get(failure.reason, failure.reason)}", err=True)
+        raise typer.Exit(CONFIG_EXIT) from None
+
+
+_TRANSIENT = {
+    "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
+    "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
+}
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; SIGTERM and Ctrl-C end it in good order, a second one at once."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+
+
+def _dotenv() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    typer.echo(text, err=err)
+

@@ -1,0 +1,142 @@
+"""Every setting: its type, unit, default, and what it is for. One readable error lists everything that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from bot.errors import ConfigError
+
+
+def _listed(value: object) -> object:
+    return [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
+
+
+def _mapped(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in re.split(r"[\s,]+", value) if part]
+    if any(not (name and equals and tenant) for name, equals, tenant in pairs):
+        raise ValueError("write it as space=tenant, space=tenant")
+    return {name: tenant for name, _, tenant in pairs}
+
+
+Listed = Annotated[frozenset[str], BeforeValidator(_listed)]
+Tenants = Annotated[dict[str, str], BeforeValidator(_mapped)]
+
+
+class Settings(BaseModel):
+    """The settings of one process. Names are those of the environment; a secret can also come as `NAME_FILE`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    openai_api_key: SecretStr | None = Field(None, description="Key of the OpenAI-compatible endpoint.")
+    openai_base_url: str | None = Field(None, description="The endpoint's address, up to and with /v1; OpenAI's when absent.")
+    openai_model: str = Field("gpt-5-mini", min_length=1, description="Model that talks with customers.")
+    openai_vision_model: str | None = Field(None, description="Model that reads pictures; OPENAI_MODEL when absent.")
+
+    redis_url: SecretStr | None = Field(None, description="Redis that keeps conversations; an embedded one when absent.")
+    database_url: SecretStr | None = Field(None, description="sqlite:///… or postgresql://…; a file in the data folder when absent.")
+    frontdesk_data_dir: Path = Field(Path(".frontdesk"), description="The data folder.")
+    frontdesk_secret_key: SecretStr | None = Field(
+        None, min_length=16, description="Seals what people type as secrets, 16 characters or more; made in the data folder when absent."
+    )
+
+    http_host: str = Field("127.0.0.1", description="Address of the one HTTP port.")
+    http_port: int = Field(8080, ge=0, le=65_535, description="The one HTTP port; 0 takes a free one and prints it.")
+    web_token: SecretStr | None = Field(None, min_length=16, description="Opens the web page in production, 16 characters or more.")
+    public_url: str | None = Field(None, pattern=r"^https?://", description="Address under which customers reach the HTTP port.")
+
+    handbook: Path | None = Field(None, description="Markdown file or folder: who the company is, tone, policies, questions.")
+    handbook_tokens: int = Field(20_000, gt=0, description="How long the handbook may be, in tokens.")
+    link_hosts: Listed = Field(frozenset(), description="Hosts that an answer may link to, with their subdomains.")
+    tenants: Tenants = Field(default_factory=dict, description="space=tenant pairs; every other space is tenant `default`.")
+    retention_days: float = Field(30, gt=0, description="How long an idle conversation is kept, in days.")
+
+    max_steps: int = Field(25, ge=1, description="Rounds of tool calls in one turn.")
+    max_calls_per_step: int = Field(8, ge=1, description="Calls of one round that run.")
+    max_attempts: int = Field(4, ge=1, description="Tries at one turn before it becomes a dead letter.")
+    history_tokens: int = Field(60_000, ge=500, description="Budget of the history that a model is sent, in tokens.")
+    turn_timeout_s: float = Field(90, gt=0, description="Time for one try at a turn, in seconds.")
+    tool_timeout_s: float = Field(10, gt=0, description="Time for a tool that names none of its own, in seconds.")
+    model_stall_timeout_s: float = Field(20, gt=0, description="Longest silence of a model inside an answer, in seconds.")
+    model_timeout_s: float = Field(60, gt=0, description="Time for one request to the model, in seconds.")
+    lease_s: float = Field(15, gt=0, description="How long a claimed thread is kept without a sign of life, in seconds.")
+    drain_s: float = Field(25, ge=0, description="How long running turns may take to end at a stop, in seconds.")
+    debounce_ms: int = Field(0, ge=0, description="How long to wait for further messages before a turn begins, in milliseconds.")
+    partitions: int = Field(1, ge=1, le=1_024, description="Partitions of the mailbox; the same in every process, for ever.")
+    worker_concurrency: int = Field(50, ge=1, description="Turns that one process works on at once.")
+    inbox_limit: int = Field(50, ge=1, description="Messages that may wait in one thread.")
+    open_limit: int = Field(5_000, ge=1, description="Messages accepted and not settled, in one partition.")
+    verified_minutes: float = Field(30, gt=0, description="How long a proof of identity holds, in minutes.")
+    tickets_per_day: int = Field(5, ge=1, description="Tickets that one person may open in 24 hours.")
+
+    @model_validator(mode="after")
+    def _shared_redis_needs_a_key(self) -> Self:
+        if self.redis_url is not None and self.frontdesk_secret_key is None:
+            raise ValueError(
+                "FRONTDESK_SECRET_KEY is required when REDIS_URL is set: every process must open what another one "
+                "sealed. Make one with: openssl rand -hex 32"
+            )
+        return self
+
+    @property
+    def vision_model(self) -> str:
+        """The model that reads pictures."""
+        return self.openai_vision_model or self.openai_model
+
+    def tenant_of(self, space: str) -> str:
+        """The tenant that an installed team or guild belongs to."""
+        return self.tenants.get(space, "default")
+
+    def secrets(self) -> frozenset[str]:
+        """The values that must never be logged, traced or answered."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; empty values count as absent.
+
+    Raises:
+        ConfigError: lists everything that is wrong.
+    """
+    values = {name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper())}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(problem["loc"], problem["msg"]) for problem in error.errors(include_url=False)]
+    raise ConfigError(*problems)
+
+
+def with_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the content of every `NAME_FILE` whose `NAME` is absent, as container secrets come.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    values, problems = dict(environment), []
+    for name, path in environment.items():
+        if not name.endswith("_FILE") or not path or environment.get(name.removesuffix("_FILE")):
+            continue
+        if not name.startswith(_FILE_PREFIXES):
+            continue
+        try:
+            values[name.removesuffix("_FILE")] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{name}: {path} cannot be read ({type(error).__name__}); name a readable text file.")
+    if problems:
+        raise ConfigError(*problems)
+    return values
+
+
+_FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK_", "DISCORD_")
+
+
+def _problem(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{str(place[0]).upper()}: {message}." if place else message

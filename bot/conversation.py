@@ -1,0 +1,162 @@
+"""The record of a conversation as frozen values: turns, tool calls, and the entries that keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bot.messages import Attachment, Audience, Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call that a model asked for.
+
+    Args:
+        id: ours (`turn.step.index`), unique in the thread; a provider's own ids are not trusted to be.
+        name: the tool's name as the model wrote it.
+        arguments: JSON text exactly as the model sent it.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What the model is told of a tool; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTurn:
+    """Something a person asked; what was secret in `text` is a handle already.
+
+    Args:
+        message_ids: the platform's ids of the message(s) it came from.
+        asks: an answer is expected.
+        secrets: handles (`secret:1`) that stand in `text` for what was caught.
+    """
+
+    message_ids: tuple[str, ...]
+    author: Person
+    text: str
+    audience: Audience
+    at: datetime
+    attachments: tuple[Attachment, ...] = ()
+    asks: bool = True
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantTurn:
+    """Something the model said, and the calls it asked for with it."""
+
+    text: str
+    at: datetime
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolTurn:
+    """The result of one call: `content` is the JSON text that the model reads.
+
+    Args:
+        duration_ms: how long the tool ran; 0 when it did not.
+    """
+
+    call_id: str
+    content: str
+    at: datetime
+    is_error: bool = False
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffTurn:
+    """Something a human colleague said in the thread."""
+
+    message_ids: tuple[str, ...]
+    author: Person
+    text: str
+    at: datetime
+
+
+class Note(StrEnum):
+    """What a `NoteTurn` tells."""
+
+    VERIFIED = "verified"
+    HANDED_OVER = "handed_over"
+    HANDED_BACK = "handed_back"
+    EDITED = "edited"
+    RETRIED = "retried"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteTurn:
+    """Something that code did and that the conversation has to know.
+
+    Args:
+        author: the person whom it concerns; a turn serves one author only.
+        asks: the pending question is to be answered because of it.
+    """
+
+    note: Note
+    author: Person
+    text: str
+    audience: Audience
+    at: datetime
+    asks: bool = False
+
+
+Turn = UserTurn | AssistantTurn | ToolTurn | StaffTurn | NoteTurn
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A turn as the record keeps it.
+
+    Args:
+        row: the stored JSON, one object with a schema version.
+        wire: the Chat Completions message inside it, as bytes that are spliced into a request and never parsed.
+        read: decodes a row; reading a turn costs, so it happens only when somebody looks.
+    """
+
+    row: bytes
+    wire: bytes
+    read: Callable[[bytes], Turn] = field(repr=False, compare=False)
+
+    @property
+    def turn(self) -> Turn:
+        """The decoded turn."""
+        return self.read(self.row)
+
+    @property
+    def begins_turn(self) -> bool:
+        """Whether the window of history may begin here: a message of a person, never a result without its call."""
+        return self.wire.startswith(b'{"role":"user"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """The part of a record that was read: `entries` begin at index `start` of the thread's list."""
+
+    entries: tuple[Entry, ...] = ()
+    start: int = 0
+
+    @property
+    def length(self) -> int:
+        """The number of entries on the whole record."""
+        return self.start + len(self.entries)
+
+    def extended(self, entries: tuple[Entry, ...]) -> Conversation:
+        """The same conversation with more entries at its end."""
+        return Conversation(entries=self.entries + entries, start=self.start)

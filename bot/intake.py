@@ -1,0 +1,239 @@
+"""What happens to an event before its platform is acknowledged: is it for us, is it clean, is it stored.
+
+Nothing here waits for a model. A message is scrubbed, its secrets are sealed, and it is put into the mailbox in one
+step; only then may the adapter acknowledge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC
+
+import structlog
+
+from bot import admin
+from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.errors import Rejected
+from bot.messages import (
+    Audience,
+    ButtonPressed,
+    ChannelRenamed,
+    CommandGiven,
+    Event,
+    FormSubmitted,
+    IncomingMessage,
+    MessageDeleted,
+    MessageEdited,
+    Person,
+    StopRequested,
+    VoteCast,
+)
+from bot.observe import EVENTS
+from bot.ports import Address, Desk, Mailbox, Order, Outcome, Put, Verdict
+from bot.principal import person_ref
+from bot.secrets import Caught, Vault
+from bot.sentences import BUSY, STAFF_ONLY, THREAD_FULL
+from bot.text import scrub
+from bot.verification import Verification
+
+log = structlog.get_logger(__name__)
+
+TEXT_LIMIT_CHARS = 40_000
+
+
+class IntakeDesk:
+    """Takes events from every adapter; called as `bot.ports.Intake`.
+
+    Args:
+        tenant_of: space -> tenant.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        *,
+        vault: Vault,
+        verification: Verification,
+        desk: Desk,
+        tenant_of: Callable[[str], str],
+    ) -> None:
+        self._mailbox = mailbox
+        self._vault = vault
+        self._verification = verification
+        self._desk = desk
+        self._tenant_of = tenant_of
+
+    async def __call__(self, event: Event) -> Outcome:
+        """Settle an event or bring it into the mailbox.
+
+        Raises:
+            Transient: it could not be stored; do not acknowledge.
+        """
+        try:
+            outcome = await self._take(event)
+        except Rejected as rejected:
+            log.info("event_rejected", reason=rejected.reason)
+            outcome = Outcome(verdict=Verdict.IGNORED)
+        EVENTS.labels(kind=type(event).__name__, verdict=outcome.verdict).inc()
+        return outcome
+
+    async def _take(self, event: Event) -> Outcome:
+        match event:
+            case IncomingMessage():
+                return await self._message(event)
+            case MessageEdited():
+                return await self._edited(event)
+            case MessageDeleted():
+                await self._mailbox.erase(event.thread, event.message_id)
+                return Outcome(verdict=Verdict.DONE)
+            case FormSubmitted():
+                return await self._form(event)
+            case CommandGiven():
+                return await self._command(event, event.text)
+            case ButtonPressed():
+                return await self._command(event, event.action)
+            case VoteCast():
+                return await self._vote(event)
+            case StopRequested():
+                await self._mailbox.order(event.thread, Order.STOP)
+                return Outcome(verdict=Verdict.DONE)
+            case ChannelRenamed():
+                raise Rejected("channel_renamed")
+
+    async def _message(self, event: IncomingMessage) -> Outcome:
+        text = scrub(event.text, TEXT_LIMIT_CHARS)
+        if not text.strip() and not event.attachments:
+            raise Rejected("empty")
+        caught = await self._vault.catch(event.thread, event.author.id, text)
+        put = await self._mailbox.put(
+            event.thread, _turn(event, caught), event_ids=event.event_ids, address=_address(event)
+        )
+        verdict, told = _VERDICTS[put]
+        return Outcome(verdict=verdict, text=told or caught.shown, secrets=len(caught.handles))
+
+    async def _edited(self, event: MessageEdited) -> Outcome:
+        """Before a turn took it the message itself changes; after, a note on the record tells the text."""
+        text = scrub(event.text, TEXT_LIMIT_CHARS)
+        caught = await self._vault.catch(event.thread, event.author.id, text)
+        shown = Outcome(verdict=Verdict.DONE, text=caught.shown, secrets=len(caught.handles))
+        found = await self._mailbox.find(event.thread, event.message_id)
+        if found is None:
+            return replace(shown, verdict=Verdict.IGNORED)
+        old = found.entry.turn
+        if isinstance(old, UserTurn):
+            changed = replace(old, text=caught.text, secrets=caught.handles)
+            if await self._mailbox.edit(event.thread, found, changed):
+                return shown
+        note = NoteTurn(
+            note=Note.EDITED,
+            author=event.author,
+            text=f"{event.author.display_name} changed an earlier message. It reads: {caught.text}",
+            audience=Audience.PUBLIC,
+            at=event.at.astimezone(UTC),
+        )
+        await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
+        return shown
+
+    async def _form(self, event: FormSubmitted) -> Outcome:
+        tenant = self._tenant_of(event.thread.space)
+        checked = await self._verification.submit(event, tenant)
+        actor = person_ref(event.thread, event.author.id)
+        result = "verified" if checked.principal else "refused"
+        await self._desk.record_audit(tenant, actor=actor, action="verify", target=str(event.thread), result=result)
+        principal = checked.principal
+        if principal is None or principal.until is None:
+            return Outcome(verdict=Verdict.REFUSED, text=checked.told)
+        told = f"verified as {principal.customer} until {principal.until:%H:%M} UTC"
+        note = NoteTurn(
+            note=Note.VERIFIED,
+            author=event.author,
+            text=f"{event.author.display_name} was {told}. Answer what they asked.",
+            audience=event.audience,
+            at=event.at.astimezone(UTC),
+            asks=True,
+        )
+        put = await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
+        if put in (Put.BUSY, Put.FULL):
+            return Outcome(verdict=Verdict.BUSY, text=BUSY)
+        await self._verification.close(event)
+        return Outcome(verdict=Verdict.DONE, text=f"Thank you. You are {told}.")
+
+    async def _command(self, event: CommandGiven | ButtonPressed, text: str) -> Outcome:
+        tenant = self._tenant_of(event.thread.space)
+        actor, action = person_ref(event.thread, event.author.id), text.strip()[:80]
+        if not event.author.is_staff:
+            await self._desk.record_audit(
+                tenant, actor=actor, action=action, target=str(event.thread), result="refused: staff only"
+            )
+            return Outcome(verdict=Verdict.REFUSED, text=STAFF_ONLY)
+        situation = admin.Situation(actor=event.author, mode=await self._mailbox.mode(event.thread))
+        decision = admin.decide(text, situation)
+        for effect in decision.effects:
+            match effect:
+                case admin.Effect.TAKE_OVER:
+                    await self._mailbox.order(event.thread, Order.HUMAN)
+                case admin.Effect.PAUSE:
+                    await self._mailbox.order(event.thread, Order.PAUSE)
+                case admin.Effect.HAND_BACK:
+                    await self._mailbox.hand_back(event.thread)
+        if decision.note:
+            kind = Note.HANDED_BACK if admin.Effect.HAND_BACK in decision.effects else Note.HANDED_OVER
+            note = NoteTurn(
+                note=kind, author=event.author, text=decision.note, audience=Audience.PUBLIC, at=event.at.astimezone(UTC)
+            )
+            await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
+        if decision.effects:
+            await self._desk.record_audit(
+                tenant, actor=actor, action=action, target=str(event.thread), result=decision.told
+            )
+        return Outcome(verdict=Verdict.DONE, text=decision.told)
+
+    async def _vote(self, event: VoteCast) -> Outcome:
+        person = person_ref(event.thread, event.author.id)
+        await self._desk.record_vote(
+            self._tenant_of(event.thread.space),
+            thread=str(event.thread),
+            turn=event.turn,
+            person=person,
+            value=max(-1, min(1, event.value)),
+        )
+        return Outcome(verdict=Verdict.DONE, text="Thank you.")
+
+
+_VERDICTS = {
+    Put.STORED: (Verdict.STORED, ""),
+    Put.DUPLICATE: (Verdict.DUPLICATE, ""),
+    Put.IGNORED: (Verdict.IGNORED, ""),
+    Put.FULL: (Verdict.REFUSED, THREAD_FULL),
+    Put.BUSY: (Verdict.BUSY, BUSY),
+}
+
+
+def _address(event: IncomingMessage) -> Address:
+    """Whom a message is for. Staff are answered only on mention; people who talk to each other are left alone."""
+    if event.mentions_bot:
+        return Address.BOT
+    if event.mentions_people or event.author.is_staff:
+        return Address.OTHERS
+    return Address.BOT if event.opens else Address.PARTY
+
+
+def _turn(event: IncomingMessage, caught: Caught) -> UserTurn | StaffTurn:
+    at = event.at.astimezone(UTC)
+    author = _known(event.author)
+    if event.author.is_staff and not event.mentions_bot:
+        return StaffTurn(message_ids=(event.message_id,), author=author, text=caught.text, at=at)
+    return UserTurn(
+        message_ids=(event.message_id,),
+        author=author,
+        text=caught.text,
+        audience=event.audience,
+        at=at,
+        attachments=event.attachments,
+        secrets=caught.handles,
+    )
+
+
+def _known(person: Person) -> Person:
+    return replace(person, display_name=scrub(person.display_name, 80), organisation=scrub(person.organisation, 80))

@@ -1,0 +1,1 @@
+"""Chat and vision over any endpoint that speaks Chat Completions; the only package that imports `openai`."""

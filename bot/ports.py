@@ -1,0 +1,574 @@
+"""The sockets in the wall: what the core needs from outside, on one page. `bot/app.py` alone knows what is plugged in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from bot.conversation import Conversation, Entry, ToolCall, ToolSpec, ToolTurn, Turn
+from bot.messages import Attachment, Event, Person, ThreadKey
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+# --------------------------------------------------------------------------------------------------------- intake
+
+
+class Verdict(StrEnum):
+    """What became of an event; all but `BUSY` mean that the platform may be acknowledged."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    DONE = "done"
+    REFUSED = "refused"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What intake says to the adapter that brought an event.
+
+    Args:
+        verdict: see `Verdict`.
+        text: the message as it may be kept and shown, secrets masked (for a message); what to tell the author, and the
+            author alone (for everything else, and for a message that was refused).
+        secrets: how many secrets were caught in the text.
+    """
+
+    verdict: Verdict
+    text: str = ""
+    secrets: int = 0
+
+    @property
+    def may_acknowledge(self) -> bool:
+        """Whether the event is in safe hands (or settled), so that the platform need not send it again."""
+        return self.verdict is not Verdict.BUSY
+
+
+Intake = Callable[[Event], Awaitable[Outcome]]
+"""Where adapters bring events.
+
+Raises:
+    Transient: it could not be stored; do not acknowledge.
+"""
+
+# ------------------------------------------------------------------------------------------------------- platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A private form for one person in one thread; secrets are typed into it instead of the conversation.
+
+    Args:
+        id: comes back in `FormSubmitted.form_id`.
+        title: what the form is for.
+        fields: name -> label, in order.
+        secret_fields: names whose input is hidden.
+    """
+
+    id: str
+    title: str
+    fields: Mapping[str, str]
+    secret_fields: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A message of ours for people who work here, with buttons: action -> label."""
+
+    title: str
+    text: str
+    thread: ThreadKey
+    buttons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """A tool is about to run."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    """A tool ran, or was refused; `result.content` is what the model reads."""
+
+    call: ToolCall
+    result: ToolTurn
+
+
+Activity = ToolStarted | ToolFinished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The committed answer of a turn: from here on nobody can produce another one.
+
+    Args:
+        text: the whole answer as Markdown, filtered; empty when the turn ends without words.
+        turn: the turn's number in the thread.
+        addressee: id of the person who is answered, the only one who may be mentioned.
+    """
+
+    text: str
+    turn: int
+    addressee: str
+
+
+class ReplyStream(Protocol):
+    """One turn's answer on its way to a platform. The adapter paces, splits and edits; nobody awaits the platform per delta."""
+
+    def append(self, delta: str) -> None:
+        """Show more text, soon. Never waits."""
+
+    def status(self, activity: Activity) -> None:
+        """Show what is being done. Never waits."""
+
+    async def close(self, reply: Reply) -> None:
+        """Make what is shown equal to `reply` and settle; repeating it changes nothing.
+
+        Raises:
+            Transient: not delivered; the same reply is delivered again later, by whoever holds the thread then.
+            Permanent: cannot be delivered ever (channel archived, bot removed).
+        """
+
+    async def abandon(self) -> None:
+        """Stop writing at once and leave what is shown to the next owner of the thread."""
+
+
+class Platform(Protocol):
+    """One chat platform. `run` holds the socket; everything else works without it, so that any process can use it."""
+
+    name: str
+
+    async def run(self, intake: Intake) -> None:
+        """Bring events to `intake` until cancelled."""
+
+    def reply(self, lease: Lease) -> ReplyStream:
+        """Begin, or take over, the answer of the turn that `lease` holds."""
+
+    async def fetch(self, attachment: Attachment, max_bytes: int) -> bytes:
+        """Read a file that somebody attached.
+
+        Raises:
+            ToolFailed: gone, too large (`too_large`), or not what the platform serves as a file.
+        """
+
+    async def offer(self, thread: ThreadKey, person: Person, form: Form) -> None:
+        """Put a way to open `form` before this person, in or near this thread; nobody else can use it."""
+
+    async def notify(self, place: str, card: Card) -> None:
+        """Post a card to a place of the team's."""
+
+    async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
+        """Tell one person something that others in the thread do not see."""
+
+    async def delete(self, thread: ThreadKey, message_id: str) -> bool:
+        """Delete a person's message where the bot may; whether it is gone."""
+
+    async def describe(self, space: str, person_id: str) -> Person:
+        """Look a person up."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """What the one HTTP port shall serve for this platform."""
+
+
+# -------------------------------------------------------------------------------------------------------- mailbox
+
+
+class Order(StrEnum):
+    """What a running turn is told to do at once."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    HUMAN = "human"
+
+
+class Mode(StrEnum):
+    """Who has the thread."""
+
+    BOT = "bot"
+    PAUSED = "paused"
+    HUMAN = "human"
+
+
+class Put(StrEnum):
+    """What `Mailbox.put` did."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    FULL = "full"
+    BUSY = "busy"
+
+
+class Address(StrEnum):
+    """Whom a message is for, as far as the message itself tells; the mailbox knows the thread."""
+
+    BOT = "bot"
+    PARTY = "party"
+    OTHERS = "others"
+
+
+class Refs(Protocol):
+    """The platform messages of a turn, kept with the lease: part -> platform message id."""
+
+    def get(self, part: str) -> str | None:
+        """The id that is on record for this part."""
+
+    async def put(self, part: str, message_id: str) -> None:
+        """Keep an id before anything else happens with it.
+
+        Raises:
+            LeaseLost: another worker owns the thread; the message is not ours to write to.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claimed thread. Values change by replacement: every fenced operation gives the lease as it is after it.
+
+    Args:
+        token: random owner token; compared for equality by every script.
+        turn: number of the turn, from 1.
+        step: how many steps of this turn are on the record; each append names the step that it follows.
+        attempt: how often this turn was claimed, from 1.
+        begins: index on the record of the turn's first entry.
+        record: the window of the record, the turn's own entries at its end.
+        mode: who has the thread.
+        order: what was ordered since the claim.
+        committed: the reply that is committed and not yet settled.
+        exhausted: this was the last attempt allowed; close the turn with an apology and a dead letter.
+        refs: platform messages already posted for this turn.
+    """
+
+    thread: ThreadKey
+    token: str
+    turn: int
+    step: int
+    attempt: int
+    begins: int
+    record: Conversation
+    mode: Mode
+    refs: Refs
+    order: Order | None = None
+    committed: Reply | None = None
+    exhausted: bool = False
+
+    @property
+    def mail(self) -> tuple[Entry, ...]:
+        """The entries of this turn."""
+        return self.record.entries[max(0, self.begins - self.record.start) :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A message as the mailbox has it: at `index` of the record, or (without one) in the inbox."""
+
+    entry: Entry
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A turn that was given up."""
+
+    id: str
+    thread: ThreadKey
+    turn: int
+    reason: str
+    at: datetime
+    author: Person
+
+
+class Mailbox(Protocol):
+    """Threads as actors: an inbox, a record, and a lease each. Every operation is idempotent under client retry.
+
+    All fenced operations (those that take a `Lease`) raise `LeaseLost` when another owner holds the thread, and
+    `Transient` when the store cannot be reached.
+    """
+
+    async def put(
+        self, thread: ThreadKey, turn: Turn, *, event_ids: Sequence[str], address: Address = Address.BOT
+    ) -> Put:
+        """Accept one piece of mail, once; the thread is due now."""
+
+    async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
+        """A message that was accepted, in the inbox or on the record."""
+
+    async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
+        """Replace mail that no turn has taken yet; whether it was still there."""
+
+    async def erase(self, thread: ThreadKey, message_id: str) -> bool:
+        """Forget a message: drop it from the inbox, or empty its entry on the record; whether it was found."""
+
+    partitions: int
+    """How many claims can be made independently of each other."""
+
+    async def claim(self, partition: int) -> Lease | float:
+        """Take the thread that has been due longest; else the seconds until the next one is due (at most the poll time)."""
+
+    async def wait(self, partition: int, timeout_s: float) -> None:
+        """Return when mail may have come, at the latest after `timeout_s`."""
+
+    async def join(self, lease: Lease) -> Lease:
+        """Take further mail of the same author into this turn; the same lease when there is none."""
+
+    async def step(self, lease: Lease, *turns: Turn) -> Lease:
+        """Append to the record, once, and renew."""
+
+    async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
+        """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter with that reason."""
+
+    async def done(self, lease: Lease, *, dead: str | None = None) -> None:
+        """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Keep the thread for another lease time and hear orders."""
+
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
+        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
+
+    async def order(self, thread: ThreadKey, order: Order) -> None:
+        """Tell the running turn, if any; `HUMAN` and `PAUSE` also change the mode until `hand_back`."""
+
+    async def hand_over(self, thread: ThreadKey) -> None:
+        """A human has the thread from the next turn on; the running one may say its last words."""
+
+    async def hand_back(self, thread: ThreadKey) -> None:
+        """The bot has the thread again."""
+
+    async def mode(self, thread: ThreadKey) -> Mode:
+        """Who has the thread."""
+
+    def news(self) -> AsyncGenerator[ThreadKey, None]:
+        """Threads about which something was published (mail for a running turn, an order); only wakes, never tells."""
+
+    async def load(self, thread: ThreadKey, start: int = 0) -> Conversation:
+        """The record from index `start`."""
+
+    async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
+        """Mail that is accepted and not yet on the record."""
+
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        """Turns that were given up, oldest first."""
+
+    async def retry(self, letter_id: str) -> bool:
+        """Make a given-up turn due again, once; whether the letter was there."""
+
+    async def drop(self, letter_id: str) -> bool:
+        """Throw a dead letter away; whether it was there."""
+
+
+class SharedState(Protocol):
+    """Small facts that every process sees, namespaced per owner. Values are bytes; keys are free text."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def set(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None: ...
+
+    async def delete(self, key: str) -> bool: ...
+
+    async def compare_and_set(
+        self, key: str, expected: bytes | None, value: bytes, *, ttl_s: float | None = None
+    ) -> bool:
+        """Set only if the value is still `expected` (`None`: absent); whether it was set."""
+
+    async def increment(self, key: str, *, ttl_s: float | None = None) -> int:
+        """Count up by one; the time to live begins at the first count."""
+
+    async def append(self, key: str, value: bytes, *, ttl_s: float | None = None) -> int:
+        """Append to a log; the index of what was appended."""
+
+    async def read(self, key: str, start: int = 0) -> Sequence[bytes]:
+        """A log from index `start`."""
+
+    async def replace(self, key: str, index: int, value: bytes) -> bool:
+        """Put another entry in a log's place (what was deleted is forgotten); indexes do not move. Whether it was there."""
+
+    async def publish(self, channel: str, value: bytes) -> None:
+        """Tell whoever listens at this moment; nobody else will know."""
+
+    def subscribe(self, channel: str) -> AsyncGenerator[bytes, None]:
+        """What is published from now on. The first item is an empty one: from there on nothing is missed."""
+
+    def within(self, owner: str) -> SharedState:
+        """The same store under a longer namespace."""
+
+
+# ----------------------------------------------------------------------------------------------------------- desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A row of the desk."""
+
+    number: int
+    status: str
+    name: str
+    issue: str
+    customer: str | None
+    person: str
+    thread: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Bytes that the platform cannot serve again (page uploads, a form's file), kept 24 h."""
+
+    id: str
+    thread: str
+    person: str
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+class Desk(Protocol):
+    """Business data over SQL; every row and query has the tenant. `person` is `platform:space:person id`."""
+
+    async def open_ticket(
+        self, tenant: str, *, name: str, issue: str, person: str, customer: str | None, thread: str, idempotency_key: str
+    ) -> Ticket:
+        """Open a ticket, once per key: the same key gives the same ticket."""
+
+    async def find_ticket(self, tenant: str, number: int) -> Ticket | None: ...
+
+    async def check_customer(self, tenant: str, username: str, key: str) -> str | None:
+        """The customer's username as registered when the key is right, else nothing; takes as long for an unknown username."""
+
+    async def save_upload(self, tenant: str, upload: Upload) -> None: ...
+
+    async def read_upload(self, tenant: str, upload_id: str) -> Upload | None: ...
+
+    async def record_audit(self, tenant: str, *, actor: str, action: str, target: str, result: str) -> None: ...
+
+    async def record_vote(self, tenant: str, *, thread: str, turn: int, person: str, value: int) -> None:
+        """Keep a vote; a later one of the same person on the same turn replaces it."""
+
+
+# ---------------------------------------------------------------------------------------------------------- models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """What a model is asked.
+
+    Args:
+        system: the stable prefix.
+        messages: Chat Completions messages as JSON bytes, oldest first.
+        tools: sorted by name; the same from request to request.
+        may_call: whether the model may answer with calls (else it is told to use words).
+    """
+
+    system: str
+    messages: Sequence[bytes]
+    tools: Sequence[ToolSpec] = ()
+    may_call: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    """More text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a request cost, in tokens, as the endpoint counts them."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedCall:
+    """A call as the provider sent it, fragments joined; `id` is the provider's and proves nothing."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """The end of a model's answer: it came to its end, and this is the whole of it.
+
+    Args:
+        finish_reason: `stop`, `tool_calls`, `length`, `content_filter` or what the endpoint says.
+    """
+
+    text: str
+    calls: tuple[RequestedCall, ...]
+    finish_reason: str
+    usage: Usage | None = None
+
+
+class ChatModel(Protocol):
+    """A chat model."""
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[TextDelta | Completion, None]:
+        """Deltas as they come, then exactly one `Completion`, always last.
+
+        Raises:
+            Transient: rate limit, server error, time-out, broken or unfinished stream, something that is no answer.
+            Permanent: the endpoint refuses for good (key, model name, request).
+            ContextOverflow: see `bot.errors`; a smaller window may work.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A safe picture: re-encoded by us, without metadata."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class VisionModel(Protocol):
+    """A model that reads a picture into a schema; it has no tools and no history."""
+
+    async def extract(self, image: Image, schema: type[Schema]) -> Schema:
+        """Read a picture.
+
+        Raises:
+            ToolFailed: `unreadable`: no answer that fits the schema came back.
+            Transient: the endpoint is not available.
+        """
+
+
+
+# ------------------------------------------------------------------------------------------------------- resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What `bot/app.py` hands to an adapter.
+
+    Args:
+        state: the adapter's own namespace.
+        desk: business data.
+        mailbox: for showing a record, never for writing to one.
+        tenant_of: space -> tenant.
+        demo: this is `frontdesk demo` on the machine of whoever looks at it.
+    """
+
+    state: SharedState
+    desk: Desk
+    mailbox: Mailbox
+    tenant_of: Callable[[str], str]
+    demo: bool = False

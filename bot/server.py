@@ -1,0 +1,122 @@
+"""The one HTTP port: health, metrics, and what the platforms mount."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.errors import BotError, ConfigError
+
+GRACE_S = 2
+"""How long open event streams may take to close at a stop."""
+
+Probe = Callable[[], Awaitable[None]]
+
+
+def application(
+    routes: Sequence[BaseRoute], *, probes: dict[str, Probe], metrics_token: str | None, loopback: bool
+) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        routes: what the platforms mount.
+        probes: name -> raises when that part cannot be reached; asked by `/readyz`.
+        metrics_token: bearer token for `/metrics`; needed unless the port is on loopback.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        states: dict[str, str] = {}
+        for name, probe in probes.items():
+            try:
+                await probe()
+                states[name] = "ok"
+            except (BotError, OSError):
+                states[name] = "unavailable"
+        ready = all(state == "ok" for state in states.values())
+        return JSONResponse(states, status_code=200 if ready else 503)
+
+    async def metrics(request: Request) -> Response:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not loopback and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
+            return PlainTextResponse("a token is needed\n", status_code=401)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    own = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return Starlette(routes=[*own, *routes])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigError: the address is not ours, or the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise ConfigError(
+            f"HTTP_HOST, HTTP_PORT: {host}:{port} cannot be opened ({error}); stop what uses it, or set another port "
+            "(0 takes a free one)."
+        ) from None
+    listening.listen(2048)
+    listening.setblocking(False)
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves signals to the program around it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[str]:
+    """Serve until the context ends; gives the address."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        lifespan="off",
+        ws="none",
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Quiet(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    host, port = listening.getsockname()[:2]
+    try:
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        server.should_exit = True
+        await task

@@ -1,0 +1,466 @@
+"""The mailbox over Redis: threads as actors. Each operation is one script, idempotent under the client's retry.
+
+The score of a thread in the agenda (`due`) is the lease: claim, lease, back-off and crash recovery are one operation,
+and Redis' own TIME is the only clock. Ownership is a random token compared for equality, because a counter is no fence
+after a fail-over. The scripts lie in `scripts/`, each with its keys and arguments in its first lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+from redis.commands.core import AsyncScript
+
+from bot.conversation import Conversation, Entry, Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.errors import LeaseLost, Transient
+from bot.messages import Audience, Person, ThreadKey
+from bot.ports import Address, DeadLetter, Found, Lease, Mode, Order, Put, Reply
+from bot.store import codec
+from bot.store.client import Connections, mapped, read_list
+from bot.store.keys import Partition, partition_of
+
+MEMORY_SHARE = 0.8
+"""Share of Redis' `maxmemory` from which on nothing more is accepted."""
+
+GUARD_S = 1.0
+SCRIPTS = Path(__file__).parent / "scripts"
+FIND_ROWS = 200
+"""Rows read at once when a message is looked for from the end of a record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The mailbox's measures; the settings of the same names override them.
+
+    Args:
+        attempts: claims of one turn before it is given up.
+        batch: pieces of mail that one turn takes.
+        inbox: pieces of mail that wait in one thread.
+        open: accepted and unsettled pieces of mail per partition.
+    """
+
+    lease_s: float = 15.0
+    poll_s: float = 1.0
+    attempts: int = 4
+    batch: int = 10
+    inbox: int = 50
+    open: int = 5_000
+    seen_s: float = 25 * 3600.0
+    retention_s: float = 30 * 86_400.0
+    debounce_ms: int = 0
+
+
+class RedisMailbox:
+    """See `bot.ports.Mailbox`.
+
+    Args:
+        connections: to the Redis that keeps the conversations.
+        to_wire: what a model is sent of a turn; kept beside the turn.
+        partitions: number of partitions; the same in every process.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        to_wire: Callable[[Turn], bytes],
+        *,
+        limits: Limits | None = None,
+        partitions: int = 1,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.partitions = partitions
+        self.closed = False
+        """Set by the memory guard: nothing more is accepted until Redis has room again."""
+        self._redis = connections.commands
+        self._listener = connections.listener
+        self._to_wire = to_wire
+        self._scripts: dict[str, AsyncScript] = {
+            path.stem: self._redis.register_script(path.read_text()) for path in sorted(SCRIPTS.glob("*.lua"))
+        }
+
+    # ------------------------------------------------------------------------------------------------- accepting
+
+    async def put(
+        self, thread: ThreadKey, turn: Turn, *, event_ids: Sequence[str], address: Address = Address.BOT
+    ) -> Put:
+        """Accept one piece of mail, once; the thread is due now."""
+        at = self._at(thread)
+        limits = self.limits
+        result = await self._run(
+            "put",
+            [at.due, at.wake, at.open, at.inbox(thread), at.meta(thread)]
+            + [at.seen(thread.platform, event) for event in event_ids],
+            [
+                str(thread),
+                self._encode(turn).row,
+                _author_id(turn),
+                address.value,
+                limits.inbox,
+                limits.open,
+                _ms(limits.seen_s),
+                limits.debounce_ms,
+                int(self.closed),
+                at.news,
+            ],
+        )
+        return Put(_text(result))
+
+    async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
+        """A message that was accepted, in the inbox or on the record; the record is searched from its end."""
+        for entry in await self.inbox(thread):
+            if _is_message(entry.row, message_id):
+                return Found(entry=entry)
+        turns = self._at(thread).turns(thread)
+        with mapped():
+            end = int(await self._redis.llen(turns))
+        while end > 0:
+            start = max(0, end - FIND_ROWS)
+            rows = await read_list(self._redis, turns, start, end - 1)
+            for index, row in reversed(list(enumerate(rows, start))):
+                if _is_message(row, message_id):
+                    return Found(entry=codec.entry(row), index=index)
+            end = start
+        return None
+
+    async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
+        """Replace mail that no turn has taken yet; whether it was still there."""
+        return found.index is None and await self._change_inbox(thread, found.entry, self._encode(turn).row)
+
+    async def erase(self, thread: ThreadKey, message_id: str) -> bool:
+        """Forget a message: drop it from the inbox, or empty its entry on the record; whether it was found."""
+        found = await self.find(thread, message_id)
+        if found is None:
+            return False
+        if found.index is None:
+            # A turn may have taken it onto the record since; then it is found there.
+            return await self._change_inbox(thread, found.entry, b"") or await self.erase(thread, message_id)
+        empty = self._encode(codec.erased(found.entry.turn)).row
+        turns = self._at(thread).turns(thread)
+        return bool(await self._run("erase", [turns], [found.index, found.entry.row, empty]))
+
+    async def _change_inbox(self, thread: ThreadKey, entry: Entry, changed: bytes) -> bool:
+        at = self._at(thread)
+        return bool(await self._run("edit", [at.inbox(thread), at.open], [entry.row, changed]))
+
+    async def guard_memory(self) -> None:
+        """Close the door while Redis has little room left: a full one can settle nothing, so nothing could be freed."""
+        while True:
+            try:
+                with mapped():
+                    memory = await self._redis.info("memory")
+                limit = memory.get("maxmemory", 0)
+                self.closed = bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
+            except Transient:
+                pass  # while Redis is away, `put` says so itself
+            await asyncio.sleep(GUARD_S)
+
+    # -------------------------------------------------------------------------------------------------- claiming
+
+    async def claim(self, partition: int) -> Lease | float:
+        """Take the thread that has been due longest; else the seconds until the next one is due."""
+        at = Partition(partition)
+        limits = self.limits
+        reserved = await self._run("reserve", [at.due], [_ms(limits.lease_s), _ms(limits.poll_s)])
+        if isinstance(reserved, int):
+            return reserved / 1000
+        name, score = reserved
+        thread, token = ThreadKey.parse(_text(name)), secrets.token_hex(8)
+        opened = await self._run(
+            "open",
+            [at.due, at.inbox(thread), at.turns(thread), at.meta(thread)],
+            [name, score, token, _ms(limits.lease_s), limits.batch],
+        )
+        if isinstance(opened, bytes):
+            return 0.0
+        return self._lease(thread, token, *opened)
+
+    async def wait(self, partition: int, timeout_s: float) -> None:
+        """Return when mail may have come, at the latest after `timeout_s`."""
+        with mapped():
+            await self._listener.blpop([Partition(partition).wake], timeout=max(0.001, timeout_s))
+
+    def _lease(
+        self, thread: ThreadKey, token: str, state: list[bytes | None], window: bytes, rows: list[bytes]
+    ) -> Lease:
+        turn, step, attempts, begins, mode, order, out, refs = state
+        return Lease(
+            thread=thread,
+            token=token,
+            turn=int(turn or 0),
+            step=int(step or 0),
+            attempt=int(attempts or 0),
+            begins=int(begins or 0),
+            record=Conversation(entries=tuple(codec.entry(row) for row in rows), start=int(window)),
+            mode=Mode(_text(mode or b"bot")),
+            order=Order(_text(order)) if order else None,
+            committed=Reply(**orjson.loads(out)) if out else None,
+            exhausted=int(attempts or 0) > self.limits.attempts,
+            refs=RedisRefs(self, thread, token, orjson.loads(refs or b"{}")),
+        )
+
+    async def join(self, lease: Lease) -> Lease:
+        """Take further mail of the same author into this turn; the same lease when there is none."""
+        at = self._at(lease.thread)
+        rows = await self._fenced(
+            "join",
+            [at.due, at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread)],
+            [str(lease.thread), lease.token, lease.step, _ms(self.limits.lease_s), self.limits.batch],
+        )
+        if not rows:
+            return lease
+        entries = tuple(codec.entry(row) for row in rows)
+        return replace(lease, step=lease.step + 1, record=lease.record.extended(entries))
+
+    # --------------------------------------------------------------------------------------------------- working
+
+    async def step(self, lease: Lease, *turns: Turn) -> Lease:
+        """Append to the record, once, and renew."""
+        at = self._at(lease.thread)
+        entries = tuple(self._encode(turn) for turn in turns)
+        order = await self._fenced(
+            "step",
+            [at.due, at.turns(lease.thread), at.meta(lease.thread)],
+            [str(lease.thread), lease.token, lease.step, _ms(self.limits.lease_s), lease.record.start]
+            + [entry.row for entry in entries],
+        )
+        return _ordered(replace(lease, step=lease.step + 1, record=lease.record.extended(entries)), order)
+
+    async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
+        """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter."""
+        at = self._at(lease.thread)
+        entries = tuple(self._encode(turn) for turn in turns)
+        order = await self._fenced(
+            "commit",
+            [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead],
+            [
+                str(lease.thread),
+                lease.token,
+                lease.step,
+                _ms(self.limits.lease_s),
+                lease.record.start,
+                orjson.dumps(reply),
+                b"" if dead is None else _letter(lease, dead),
+                *[entry.row for entry in entries],
+            ],
+        )
+        committed = replace(
+            lease, step=lease.step + 1, record=lease.record.extended(entries), committed=lease.committed or reply
+        )
+        return _ordered(committed, order)
+
+    async def done(self, lease: Lease, *, dead: str | None = None) -> None:
+        """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""
+        at = self._at(lease.thread)
+        await self._fenced(
+            "done",
+            [at.due, at.wake, at.open, at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread), at.dead],
+            [
+                str(lease.thread),
+                lease.token,
+                _ms(self.limits.retention_s),
+                b"" if dead is None else _letter(lease, dead),
+            ],
+        )
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Keep the thread for another lease time and hear orders."""
+        at = self._at(lease.thread)
+        order = await self._fenced(
+            "renew", [at.due, at.meta(lease.thread)], [str(lease.thread), lease.token, _ms(self.limits.lease_s)]
+        )
+        return _ordered(lease, order)
+
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
+        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
+        at = self._at(lease.thread)
+        await self._fenced(
+            "release",
+            [at.due, at.wake, at.meta(lease.thread)],
+            [str(lease.thread), lease.token, _ms(delay_s), int(refund)],
+        )
+
+    async def keep_ref(self, thread: ThreadKey, token: str, part: str, message_id: str) -> None:
+        """Keep the platform message id of a part of the answer; fenced."""
+        await self._fenced("ref", [self._at(thread).meta(thread)], [token, part, message_id])
+
+    # -------------------------------------------------------------------------------------------------- steering
+
+    async def order(self, thread: ThreadKey, order: Order) -> None:
+        """Tell the running turn, if any; `HUMAN` and `PAUSE` also change the mode until `hand_back`."""
+        mode = {Order.HUMAN: Mode.HUMAN, Order.PAUSE: Mode.PAUSED}.get(order)
+        await self._tell(thread, order.value, mode.value if mode else "")
+
+    async def hand_over(self, thread: ThreadKey) -> None:
+        """A human has the thread from the next turn on; the running one may say its last words."""
+        await self._tell(thread, "", Mode.HUMAN.value)
+
+    async def hand_back(self, thread: ThreadKey) -> None:
+        """The bot has the thread again."""
+        await self._tell(thread, "", Mode.BOT.value)
+
+    async def _tell(self, thread: ThreadKey, order: str, mode: str) -> None:
+        at = self._at(thread)
+        await self._run(
+            "order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)]
+        )
+
+    async def mode(self, thread: ThreadKey) -> Mode:
+        """Who has the thread."""
+        with mapped():
+            mode = await self._redis.hget(self._at(thread).meta(thread), "mode")
+        return Mode(_text(mode)) if mode else Mode.BOT
+
+    async def news(self) -> AsyncGenerator[ThreadKey, None]:
+        """Threads about which something was published; only wakes, never tells."""
+        with mapped():
+            async with self._listener.pubsub() as pubsub:
+                await pubsub.subscribe(*(Partition(number).news for number in range(self.partitions)))
+                async with aclosing(pubsub.listen()) as listening:
+                    async for message in listening:
+                        if message["type"] == "message":
+                            yield ThreadKey.parse(_text(message["data"]))
+
+    # --------------------------------------------------------------------------------------------------- reading
+
+    async def load(self, thread: ThreadKey, start: int = 0) -> Conversation:
+        """The record from index `start`."""
+        rows = await read_list(self._redis, self._at(thread).turns(thread), start)
+        return Conversation(entries=tuple(codec.entry(row) for row in rows), start=start)
+
+    async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
+        """Mail that is accepted and not yet on the record."""
+        rows = await read_list(self._redis, self._at(thread).inbox(thread))
+        return [codec.entry(row) for row in rows]
+
+    # ---------------------------------------------------------------------------------------------- dead letters
+
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        """Turns that were given up, oldest first."""
+        letters = [_read_letter(raw) for _, raw in await self._letters()]
+        return sorted(letters, key=lambda letter: letter.at)
+
+    async def retry(self, letter_id: str) -> bool:
+        """Make a given-up turn due again, once; whether the letter was there."""
+        for at, raw in await self._letters():
+            letter = _read_letter(raw)
+            if letter.id == letter_id:
+                note = NoteTurn(
+                    note=Note.RETRIED,
+                    author=letter.author,
+                    text=f"The last message of {letter.author.display_name} was not answered because of a fault. Answer it.",
+                    audience=Audience.PUBLIC,
+                    at=datetime.now(UTC),
+                    asks=True,
+                )
+                keys = [at.dead, at.due, at.wake, at.open, at.inbox(letter.thread)]
+                return bool(await self._run("retry", keys, [raw, str(letter.thread), self._encode(note).row]))
+        return False
+
+    async def drop(self, letter_id: str) -> bool:
+        """Throw a dead letter away; whether it was there."""
+        for at, raw in await self._letters():
+            if _read_letter(raw).id == letter_id:
+                with mapped():
+                    return bool(await self._redis.lrem(at.dead, 1, cast("str", raw)))
+        return False
+
+    async def _letters(self) -> list[tuple[Partition, bytes]]:
+        found: list[tuple[Partition, bytes]] = []
+        for at in map(Partition, range(self.partitions)):
+            found += [(at, raw) for raw in await read_list(self._redis, at.dead)]
+        return found
+
+    # --------------------------------------------------------------------------------------------------- private
+
+    def _at(self, thread: ThreadKey) -> Partition:
+        return Partition(partition_of(thread, self.partitions))
+
+    def _encode(self, turn: Turn) -> Entry:
+        return codec.encode(turn, self._to_wire)
+
+    async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        with mapped():
+            return await self._scripts[script](keys=keys, args=args)
+
+    async def _fenced(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        result = await self._run(script, keys, args)
+        if result == b"fenced":
+            raise LeaseLost(script)
+        return result
+
+
+class RedisRefs:
+    """The platform messages of a turn; see `bot.ports.Refs`."""
+
+    def __init__(self, mailbox: RedisMailbox, thread: ThreadKey, token: str, known: dict[str, str]) -> None:
+        self._mailbox = mailbox
+        self._thread = thread
+        self._token = token
+        self._known = known
+
+    def get(self, part: str) -> str | None:
+        """The id that is on record for this part."""
+        return self._known.get(part)
+
+    async def put(self, part: str, message_id: str) -> None:
+        """Keep an id before anything else happens with it."""
+        await self._mailbox.keep_ref(self._thread, self._token, part, message_id)
+        self._known[part] = message_id
+
+
+def _ordered(lease: Lease, answer: object) -> Lease:
+    order = _text(answer).removeprefix("order:")
+    return replace(lease, order=Order(order) if order else None)
+
+
+def _letter(lease: Lease, reason: str) -> bytes:
+    return orjson.dumps(
+        {
+            "id": lease.token,
+            "thread": str(lease.thread),
+            "turn": lease.turn,
+            "reason": reason,
+            "at": datetime.now(UTC),
+            "author": _author(lease.mail[0].turn),
+        }
+    )
+
+
+def _read_letter(raw: bytes) -> DeadLetter:
+    values = orjson.loads(raw)
+    return DeadLetter(
+        id=values["id"],
+        thread=ThreadKey.parse(values["thread"]),
+        turn=values["turn"],
+        reason=values["reason"],
+        at=datetime.fromisoformat(values["at"]),
+        author=Person(**values["author"]),
+    )
+
+
+def _is_message(row: bytes, message_id: str) -> bool:
+    return message_id.encode() in row and message_id in orjson.loads(row).get("message_ids", ())
+
+
+def _author(turn: Turn) -> Person:
+    return cast("UserTurn | StaffTurn | NoteTurn", turn).author
+
+
+def _author_id(turn: Turn) -> str:
+    return _author(turn).id
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,38 @@
+-- Become the owner of a reserved thread: begin a turn from the inbox, or go on with the one that is begun.
+-- KEYS: due inbox turns meta    ARGV: thread score token lease_ms batch
+-- Valid only while the thread's score is the reserved one; repeated with the same token it changes nothing.
+local thread, token = ARGV[1], ARGV[3]
+local meta = KEYS[4]
+if redis.call('HGET', meta, 'token') ~= token then
+  local score = redis.call('ZSCORE', KEYS[1], thread)
+  if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 'lost' end
+  if redis.call('HGET', meta, 'active') == '1' then
+    redis.call('HINCRBY', meta, 'attempts', 1)
+  else
+    local rows = redis.call('LRANGE', KEYS[2], 0, tonumber(ARGV[5]) - 1)
+    if #rows == 0 then
+      redis.call('ZREM', KEYS[1], thread)
+      return 'idle'
+    end
+    local author, taken = nil, {}
+    for _, row in ipairs(rows) do
+      local who = cjson.decode(row).author.id
+      if author and who ~= author then break end
+      author = who
+      taken[#taken + 1] = row
+    end
+    local begins = redis.call('LLEN', KEYS[3])
+    redis.call('RPUSH', KEYS[3], unpack(taken))
+    redis.call('LTRIM', KEYS[2], #taken, -1)
+    redis.call('HINCRBY', meta, 'turn', 1)
+    redis.call('HDEL', meta, 'out', 'order', 'refs', 'joined')
+    redis.call('HSET', meta, 'active', '1', 'step', '0', 'attempts', '1', 'begins', begins, 'author', author,
+      'count', #taken)
+  end
+  redis.call('HSET', meta, 'token', token)
+  local time = redis.call('TIME')
+  redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[4]), thread)
+end
+local window = redis.call('HGET', meta, 'window') or '0'
+local state = redis.call('HMGET', meta, 'turn', 'step', 'attempts', 'begins', 'mode', 'order', 'out', 'refs')
+return { state, window, redis.call('LRANGE', KEYS[3], window, -1) }

@@ -1,0 +1,88 @@
+"""Runs the calls a model asked for: every call gets exactly one result, whatever happens in the tool."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+import structlog
+
+from bot.conversation import ToolCall, ToolSpec, ToolTurn
+from bot.errors import LeaseLost, ToolError, Transient
+from bot.observe import TOOL_CALLS
+from bot.tool import Effect, Tool, ToolContext
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A call's result, with the rule that refused it if one did."""
+
+    turn: ToolTurn
+    rule: str | None = None
+
+
+class Toolbox:
+    """The tools of one process.
+
+    Args:
+        tools: names must differ.
+        timeout_s: for tools that name no limit of their own.
+    """
+
+    def __init__(self, tools: Sequence[Tool], *, timeout_s: float) -> None:
+        self._tools = {tool.spec.name: tool for tool in sorted(tools, key=lambda tool: tool.spec.name)}
+        if len(self._tools) != len(tools):
+            raise ValueError("two tools have the same name")
+        self._timeout_s = timeout_s
+        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self._tools.values())
+        """Sorted by name, so that what a model is sent stays the same from request to request."""
+
+    def effect(self, name: str) -> Effect:
+        """What a call does to the world; an unknown tool does nothing."""
+        tool = self._tools.get(name)
+        return tool.effect if tool else "read"
+
+    async def run(self, call: ToolCall, context: ToolContext) -> Ran:
+        """Run one call within its time.
+
+        Raises:
+            Transient, LeaseLost: the turn as a whole cannot go on here; the call is run again with the same key.
+        """
+        started = time.monotonic()
+        rule: str | None = None
+        error: tuple[str, str] | None = None
+        content = b""
+        tool = self._tools.get(call.name)
+        try:
+            if tool is None:
+                raise ToolError("unknown_tool", f"There is no such tool. There are: {', '.join(self._tools)}.")
+            async with asyncio.timeout(tool.timeout_s or self._timeout_s):
+                content = await tool.call(context, call.arguments)
+        except ToolError as refusal:
+            rule, error = refusal.code, (refusal.code, refusal.message)
+        except (Transient, LeaseLost):
+            raise
+        except TimeoutError:
+            error = ("timed_out", "The tool took too long. Do not call it again now; offer to open a ticket.")
+        except Exception as failure:  # a tool may raise anything; its text reaches neither the model nor the customer
+            log.error("tool_failed", tool=call.name, failure=type(failure).__name__, exc_info=failure)
+            error = ("tool_failed", "The tool failed. Do not call it again now; offer to open a ticket.")
+        TOOL_CALLS.labels(tool=call.name if tool else "unknown", result=error[0] if error else "ok").inc()
+        duration_ms = round((time.monotonic() - started) * 1000)
+        log.info("tool_ran", tool=call.name, result=error[0] if error else "ok", duration_ms=duration_ms)
+        if error:
+            return Ran(turn=refused(call, *error, duration_ms=duration_ms), rule=rule)
+        turn = ToolTurn(call_id=call.id, content=content.decode(), at=datetime.now(UTC), duration_ms=duration_ms)
+        return Ran(turn=turn)
+
+
+def refused(call: ToolCall, code: str, message: str, *, duration_ms: int = 0) -> ToolTurn:
+    """The result of a call that did not do what it should; the code is the rule that is on record."""
+    content = orjson.dumps({"error": code, "message": message}).decode()
+    return ToolTurn(call_id=call.id, content=content, at=datetime.now(UTC), is_error=True, duration_ms=duration_ms)

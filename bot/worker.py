@@ -1,0 +1,150 @@
+"""The worker: claims threads, runs their turns, keeps their leases, drains.
+
+One claim loop per partition, one heartbeat and one listener per process. A turn is a task of its own; threads never
+wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from bot.errors import LeaseLost, Transient
+from bot.messages import ThreadKey
+from bot.observe import RUNNING
+from bot.ports import Lease
+from bot.turn import Interrupt, Services, TurnRun
+
+log = structlog.get_logger(__name__)
+
+REDIS_DOWN_S = 0.5
+"""How long a loop rests after Redis could not be reached."""
+
+
+class Worker:
+    """Runs turns until it is cancelled, then drains.
+
+    Args:
+        services: what turns need.
+        concurrency: turns at once.
+        drain_s: how long running turns may take to end once the worker is told to stop.
+    """
+
+    def __init__(self, services: Services, *, concurrency: int, drain_s: float) -> None:
+        self._services = services
+        self._slots = asyncio.Semaphore(concurrency)
+        self._drain_s = drain_s
+        self._runs: dict[ThreadKey, TurnRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hearing: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled; then claim nothing more, let running turns end, and give back those that do not."""
+        mailbox = self._services.mailbox
+        loops = [asyncio.create_task(self._claim(partition)) for partition in range(mailbox.partitions)]
+        keepers = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._listen())]
+        try:
+            await asyncio.gather(*loops, *keepers)
+        finally:
+            await _cancelled(loops)
+            await self._drain()
+            await _cancelled([*keepers, *self._hearing])
+
+    async def _claim(self, partition: int) -> None:
+        mailbox = self._services.mailbox
+        while True:
+            await self._slots.acquire()
+            claiming = asyncio.create_task(mailbox.claim(partition))
+            try:
+                claimed = await asyncio.shield(claiming)
+            except asyncio.CancelledError:
+                await self._give_back(claiming)
+                raise
+            except Transient as failure:
+                self._slots.release()
+                log.warning("claim_failed", reason=failure.reason)
+                await asyncio.sleep(REDIS_DOWN_S)
+                continue
+            if isinstance(claimed, Lease):
+                self._start(claimed)
+                continue
+            self._slots.release()
+            try:
+                if claimed > 0:
+                    await mailbox.wait(partition, claimed)
+            except Transient:
+                await asyncio.sleep(REDIS_DOWN_S)
+
+    async def _give_back(self, claiming: asyncio.Task[Lease | float]) -> None:
+        """A claim that was under way when the worker was told to stop: finished, then undone."""
+        try:
+            claimed = await claiming
+            if isinstance(claimed, Lease):
+                await self._services.mailbox.release(claimed, refund=True)
+        except (Transient, LeaseLost) as failure:
+            log.warning("claim_left", failure=type(failure).__name__)
+
+    def _start(self, lease: Lease) -> None:
+        run = TurnRun(lease, self._services)
+        self._runs[lease.thread] = run
+        task = asyncio.create_task(self._run(run, lease))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, run: TurnRun, lease: Lease) -> None:
+        RUNNING.inc()
+        try:
+            with bound_contextvars(thread=str(lease.thread), turn=lease.turn):
+                await run.run()
+        except Transient as failure:
+            # The store went away in the middle: the lease runs out, and whoever claims the thread then goes on.
+            log.warning("turn_left", thread=str(lease.thread), turn=lease.turn, reason=failure.reason)
+        except Exception as failure:  # a fault of ours must not end the worker: the turn comes back, N times at most
+            log.error("turn_crashed", thread=str(lease.thread), turn=lease.turn, exc_info=failure)
+        finally:
+            if self._runs.get(lease.thread) is run:
+                del self._runs[lease.thread]
+            self._slots.release()
+            RUNNING.dec()
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(self._services.lease_s / 3)
+            await asyncio.gather(*(run.renew() for run in list(self._runs.values())))
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._services.mailbox.news()) as news:
+                    async for thread in news:
+                        if (run := self._runs.get(thread)) is not None:
+                            task = asyncio.create_task(self._hear(run))
+                            self._hearing.add(task)
+                            task.add_done_callback(self._hearing.discard)
+            except Transient:
+                await asyncio.sleep(REDIS_DOWN_S)
+
+    async def _hear(self, run: TurnRun) -> None:
+        try:
+            await run.hear()
+        except Transient as failure:
+            # Nothing is lost: an order stands in Redis and comes with the heartbeat, mail waits for the next turn.
+            log.warning("news_missed", reason=failure.reason)
+
+    async def _drain(self) -> None:
+        if not self._tasks:
+            return
+        log.info("draining", turns=len(self._tasks))
+        await asyncio.wait(set(self._tasks), timeout=self._drain_s)
+        await asyncio.gather(*(run.interrupt(Interrupt.DRAIN) for run in list(self._runs.values())))
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=self._services.lease_s)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

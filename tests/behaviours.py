@@ -1,0 +1,218 @@
+"""What Frontdesk promises: each behaviour has an id, a sentence and a source, and at least one test that holds it.
+
+To add one: put a row into the tuple of its area (or add an area and name it in `AREAS`), and mark the test:
+
+    @pytest.mark.behaviour("mailbox.once")
+    async def test_an_event_that_comes_twice_is_accepted_once(...): ...
+
+A test may hold several (`behaviour("a.b", "a.c")`); a class, a module (`pytestmark`) and a case of a parametrized test
+(`pytest.param(…, marks=…)`) may be marked too. An id is `area.word`; the sentence says what somebody outside can see;
+the source is where it is promised. `make check` fails when a behaviour has no test, or a test names one that is not
+here; `pytest --collect-only -qq --list-behaviours` shows which test holds what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One promise: `source` names the document and section, the scenario, or the fault that asks for it."""
+
+    id: str
+    sentence: str
+    source: str
+
+
+EMBEDDED = (
+    Behaviour(
+        "embedded.durable",
+        "What the embedded Redis has acknowledged is there after the process was killed and started again.",
+        "design 5, appendfsync always",
+    ),
+    Behaviour(
+        "embedded.alone",
+        "A second Frontdesk on the same data folder is told so and starts nothing.",
+        "design 9, FRONTDESK_DATA_DIR",
+    ),
+    Behaviour(
+        "embedded.orphan",
+        "After `kill -9` no Redis stays behind that keeps the next start from working.",
+        "acceptance 21",
+    ),
+    Behaviour(
+        "embedded.interrupt",
+        "Ctrl-C in the terminal does not reach Redis before the worker has drained.",
+        "design 5, SIGTERM drains",
+    ),
+    Behaviour(
+        "embedded.damaged",
+        "A damaged append-only file is left as it is, and the error names the command that mends it.",
+        "fault F15",
+    ),
+    Behaviour(
+        "embedded.found",
+        "Without a Redis of version 6.2 or newer the error says what to install.",
+        "issue 2, make demo",
+    ),
+    Behaviour(
+        "embedded.path",
+        "A data folder with a long path, or with spaces, works like any other.",
+        "facts/libraries, embedded Redis",
+    ),
+)
+
+REPOSITORY = (
+    Behaviour(
+        "repository.locked",
+        "Every package that is installed is pinned, with its hashes.",
+        "facts/libraries, lock",
+    ),
+    Behaviour(
+        "repository.declared",
+        "The project asks for the packages that it imports, and for no others.",
+        "facts/libraries",
+    ),
+    Behaviour(
+        "repository.portable",
+        "No file names a package registry, a mirror, or a path of one machine.",
+        "facts/libraries, lock",
+    ),
+    Behaviour(
+        "repository.settings",
+        "Every setting is in `deploy/env.example`.",
+        "design 9, settings",
+    ),
+    Behaviour(
+        "repository.behaviours",
+        "Every promised behaviour has a test, and every test that names a behaviour names one that is promised.",
+        "style, habit 7",
+    ),
+)
+
+MAILBOX = (
+    Behaviour("mailbox.once", "An event is accepted once, by whichever of its identities it comes again.", "design 5"),
+    Behaviour("mailbox.holder", "One worker at a time holds a thread, and only its writes count.", "design 5"),
+    Behaviour("mailbox.takeover", "A dead worker's thread is taken over when its lease has run out.", "design 5, F01"),
+    Behaviour("mailbox.zombie", "A worker that lost its lease changes nothing any more.", "design 5, F04"),
+    Behaviour("mailbox.order", "Mail of a thread is taken in the order in which it was accepted.", "design 5"),
+    Behaviour("mailbox.author", "A turn takes the consecutive mail of one author, and of nobody else.", "design 4"),
+    Behaviour("mailbox.parallel", "A busy thread keeps no other thread waiting.", "design 4"),
+    Behaviour("mailbox.retried", "An operation that the client sends twice happens once.", "design 5, F13"),
+    Behaviour("mailbox.commit", "A committed reply is the reply of its turn, whoever delivers it.", "design 8"),
+    Behaviour("mailbox.join", "Mail of the same author joins a running turn; mail of others waits.", "design 4"),
+    Behaviour(
+        "mailbox.address", "What is for nobody here is not stored, except while a human has the thread.", "design 4"
+    ),
+    Behaviour("mailbox.edit", "An edit before the turn changes the message; a delete takes it away.", "acceptance 10"),
+    Behaviour(
+        "mailbox.erase", "A message that is deleted later is emptied on the record; nothing moves.", "acceptance 10"
+    ),
+    Behaviour(
+        "mailbox.full", "An overload is refused before the event counts as seen, so it can come again.", "F12, F20"
+    ),
+    Behaviour(
+        "mailbox.dead", "After the last attempt a turn is a dead letter, and a retry makes one new turn.", "F17, F19"
+    ),
+    Behaviour(
+        "mailbox.orders", "An order stands until the running turn has heard it; stopping changes no mode.", "design 4"
+    ),
+    Behaviour(
+        "mailbox.backoff", "A released thread is due again after its back-off; a drain costs no attempt.", "design 5"
+    ),
+    Behaviour("mailbox.idle", "A settled thread leaves nothing on the agenda and nothing counted as open.", "design 5"),
+    Behaviour("mailbox.refs", "The platform messages of a turn are known to whoever takes it over.", "design 8"),
+)
+
+STATE = (
+    Behaviour("state.facts", "Shared facts are seen by every process, and by no other owner.", "design 2"),
+    Behaviour("state.compare", "Of several who set the same fact at once, one wins.", "design 3"),
+    Behaviour("state.log", "A log keeps its order, and a subscriber misses nothing after its first item.", "design 3"),
+)
+
+ACCEPTANCE = (
+    Behaviour("acceptance.order", "An order is looked up once, told in full, and remembered.", "acceptance 1"),
+    Behaviour("acceptance.chat", "Small talk calls no tool and opens no ticket.", "acceptance 2"),
+    Behaviour("acceptance.login", "A problem becomes one ticket, and the answer names its number.", "acceptance 3"),
+    Behaviour("acceptance.receipt", "A receipt is read, and a complaint about it becomes a ticket.", "acceptance 4"),
+    Behaviour("acceptance.ticket", "A ticket's status is told to its verified owner only.", "acceptance 5"),
+    Behaviour("acceptance.secret", "A key that was typed works, and stands nowhere in the clear.", "acceptance 6"),
+    Behaviour(
+        "acceptance.wrong_email", "A wrong e-mail and an unknown id get the same words, a few times.", "acceptance 8"
+    ),
+    Behaviour("acceptance.two_tools", "Two calls, one refused: each has its result, in order.", "acceptance 12"),
+    Behaviour(
+        "acceptance.bad_calls",
+        "A malformed, unknown or unfitting call goes back to the model.",
+        "acceptance 12, F30, F31",
+    ),
+    Behaviour("acceptance.mentions", "Mentions and unlisted links in an answer do nothing.", "acceptance 16, 17"),
+    Behaviour("acceptance.numbers", "A ticket number that nobody was given is withheld.", "R4"),
+    Behaviour("acceptance.languages", "German, Japanese and emoji go through unchanged.", "acceptance 19"),
+)
+
+PEOPLE = (
+    Behaviour("people.other", "Somebody else in a thread is not served with another's verification.", "acceptance 7"),
+    Behaviour("people.form", "A private form serves only the person to whom it was offered.", "acceptance 7"),
+    Behaviour(
+        "people.quick", "Quick messages are answered together; later ones next; never two at a time.", "acceptance 9"
+    ),
+    Behaviour("people.twice", "A message that comes twice is answered once.", "acceptance 9"),
+    Behaviour(
+        "people.edit", "An edit before the turn changes it; after, it is a note and no second answer.", "acceptance 10"
+    ),
+    Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
+    Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
+    Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
+    Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),
+    Behaviour("people.stop", "A stopped answer keeps what was said and leaves a valid record.", "design 4, orders"),
+    Behaviour("people.parallel", "Threads do not wait for each other.", "design 4"),
+)
+
+CRASHES = (
+    Behaviour(
+        "crash.once", "Killed anywhere, a fresh process leaves one ticket, one answer, a whole record.", "acceptance 21"
+    ),
+)
+
+PAGE = (
+    Behaviour(
+        "page.streams", "An answer is seen while it is written, and stands once when it is done.", "issue 2, page"
+    ),
+    Behaviour("page.once", "A message that the page sends again is one message.", "acceptance 9"),
+    Behaviour("page.busy", "What is not taken is said politely, and nothing typed is lost.", "design 5"),
+    Behaviour("page.late", "Who opens the page while an answer is written sees what others see.", "issue 2, page"),
+    Behaviour(
+        "page.resumes", "A connection that broke goes on where it stopped, nothing missed or twice.", "issue 2, page"
+    ),
+    Behaviour("page.takeover", "A worker that takes over replaces the shown text, never adds a copy.", "design 8"),
+    Behaviour("page.secrets", "What was typed as a secret stands nowhere in what the page keeps.", "acceptance 6"),
+    Behaviour("page.files", "A picture is shown as a picture; any other file is a download.", "F59, F62"),
+    Behaviour("page.limits", "Bodies and files beyond the limits are refused while they arrive.", "R6, F45"),
+    Behaviour("page.forgets", "What is edited or deleted on the page is forgotten by it.", "acceptance 10"),
+    Behaviour("page.own", "Only who wrote a message can change it.", "acceptance 10"),
+    Behaviour("page.form", "The private form is seen and used by one person.", "acceptance 5, 7"),
+    Behaviour(
+        "page.staff", "A colleague takes over on the page and hands back; customers give no commands.", "acceptance 20"
+    ),
+    Behaviour("page.addressed", "Who is not addressed is told how to ask.", "acceptance 11"),
+    Behaviour("page.record", "The inspector shows the record exactly as it is kept.", "issue 2, page"),
+    Behaviour(
+        "page.headers", "Every response forbids framing, sniffing, inline script and foreign content.", "R6, F73"
+    ),
+    Behaviour("page.origin", "A write from another page, or under another name, is refused.", "R6, F73"),
+    Behaviour("page.off", "Without a token there is no page in production.", "design 9"),
+    Behaviour("page.token", "In production the token opens the page, and guessing it is slow.", "R6, F73"),
+    Behaviour("page.alone", "In production everybody sees and writes their own conversations only.", "design 9"),
+    Behaviour("page.stops", "Open pages do not keep a process from stopping.", "design 5, SIGTERM drains"),
+    Behaviour("page.inert", "Nothing that people or models write becomes markup.", "R6, F73"),
+    Behaviour("page.keyboard", "The page is used with the keyboard alone.", "issue 2, page"),
+    Behaviour("page.phone", "The page works on a phone.", "issue 2, page"),
+    Behaviour("page.picture", "Pictures are pasted, dropped or chosen, and a receipt is a table.", "issue 2, page"),
+    Behaviour("page.speakers", "In the demo anybody may be played, and sees what is theirs.", "acceptance 7"),
+)
+
+AREAS: tuple[tuple[Behaviour, ...], ...] = (EMBEDDED, REPOSITORY, MAILBOX, STATE, ACCEPTANCE, PEOPLE, CRASHES, PAGE)
+
+BEHAVIOURS: dict[str, Behaviour] = {behaviour.id: behaviour for area in AREAS for behaviour in area}

@@ -1,0 +1,139 @@
+"""The process is killed at each point where it touches the outside world; a fresh one finishes (acceptance 21)."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from redis.asyncio import Redis
+
+from bot.llm.wire import to_wire
+from bot.messages import ThreadKey
+from bot.store.client import Connections
+from bot.store.mailbox import RedisMailbox
+from tests.servers.openai import Reply, Request, ScriptedModel, calls, says
+from tests.servers.process import FrontdeskProcess
+from tests.servers.redis_proxy import RedisProxy
+from tests.stages.play import assert_whole, environment
+from tests.stages.web import ADA, page_stage
+
+SCRIPTS = ("put", "reserve", "open", "step", "commit", "done")
+
+
+def turns_to_a_ticket(request: Request) -> Reply:
+    """A model that opens a ticket and names it; what it says depends on nothing but the request."""
+    if request.messages[-1]["role"] == "tool":
+        return says(f"Your ticket: {request.results}")
+    return calls(("create_customer_ticket", {"name": "Omar", "issue": "Unable to log in"}))
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel() as model:
+        model.answers(turns_to_a_ticket)
+        yield model
+
+
+@pytest.fixture
+async def proxy(redis_url: str, tmp_path: Path) -> AsyncIterator[RedisProxy]:
+    async with RedisProxy(redis_url, tmp_path / "proxy") as proxy:
+        yield proxy
+
+
+# `reserve` also passes while nothing is due; the one that matters is the one after the message was put.
+POINTS = [(name, 1) for name in SCRIPTS] + [("step", 2)]
+
+
+@pytest.mark.behaviour("crash.once")
+@pytest.mark.timeout_s(60)
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("script", "time"), POINTS, ids=[f"{name}-{time}" for name, time in POINTS])
+async def test_killed_around_a_script(
+    script: str,
+    time: int,
+    moment: str,
+    model: ScriptedModel,
+    proxy: RedisProxy,
+    redis_url: str,
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    variables = environment(tmp_path, redis_url, model, LEASE_S="1")
+    async with FrontdeskProcess({**variables, "REDIS_URL": proxy.url}, tmp_path) as victim:
+        after = proxy.seen[script] + time
+
+        def strike(name: str, times: int) -> None:
+            if (name, times) == (script, after):
+                victim.kill()
+
+        setattr(proxy, moment, strike)
+        root, message_id = str(uuid.uuid4()), str(uuid.uuid4())
+        if script != "reserve":
+            after = time
+        await post(victim, root, message_id)
+        await victim.ended()
+        setattr(proxy, moment, lambda name, times: None)
+    await finished_by_a_fresh_one(variables, tmp_path, root, message_id, redis_url, redis)
+
+
+@pytest.mark.behaviour("crash.once")
+@pytest.mark.timeout_s(60)
+@pytest.mark.parametrize("request_number", [1, 2])
+async def test_killed_while_the_model_is_asked(
+    request_number: int, model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
+) -> None:
+    variables = environment(tmp_path, redis_url, model, LEASE_S="1")
+    async with FrontdeskProcess(variables, tmp_path) as victim:
+
+        def strikes(request: Request) -> Reply:
+            if len(model.requests) == request_number:
+                victim.kill()
+            return turns_to_a_ticket(request)
+
+        model.answers(strikes)
+        root, message_id = str(uuid.uuid4()), str(uuid.uuid4())
+        await post(victim, root, message_id)
+        await victim.ended()
+    await finished_by_a_fresh_one(variables, tmp_path, root, message_id, redis_url, redis)
+
+
+async def post(process: FrontdeskProcess, root: str, message_id: str) -> bool:
+    """Send the message as the page does; whether it was acknowledged."""
+    async with httpx2.AsyncClient(base_url=process.url, headers={"origin": process.url}) as client:
+        try:
+            response = await client.post(
+                f"/api/threads/{root}/messages",
+                params={"speaker": ADA},
+                json={"id": message_id, "text": "I cannot log in. My name is Omar."},
+            )
+        except httpx2.TransportError:
+            return False
+        return response.is_success
+
+
+async def finished_by_a_fresh_one(
+    variables: dict[str, str], folder: Path, root: str, message_id: str, redis_url: str, redis: Redis
+) -> None:
+    async with FrontdeskProcess(variables, folder) as heir:
+        # The page sends what was not acknowledged again, under the same id; what was, it may send again.
+        assert await post(heir, root, message_id)
+        async with page_stage(heir.url, root) as page:
+            answer = await page.answer()
+            answers = page.answers()
+    with sqlite3.connect(folder / "data" / "desk.sqlite3") as database:
+        numbers = [str(row[0]) for row in database.execute("SELECT number FROM tickets WHERE name = 'Omar'")]
+    assert len(numbers) == 1, "one ticket"
+    assert numbers[0] in answer
+    assert len(answers) == 1, "one answer"
+    connections = Connections(redis_url)
+    thread = ThreadKey(platform="web", space="page", channel="main", root=root)
+    turns = [entry.turn for entry in (await RedisMailbox(connections, to_wire).load(thread)).entries]
+    await connections.aclose()
+    assert [type(turn).__name__ for turn in turns] == ["UserTurn", "AssistantTurn", "ToolTurn", "AssistantTurn"]
+    assert_whole(turns)
+    assert int(await redis.get("frontdesk:{0}:open") or 0) == 0
+    assert await redis.zcard("frontdesk:{0}:due") == 0

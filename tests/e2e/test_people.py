@@ -1,0 +1,219 @@
+"""Many people, many messages (acceptance 7, 9, 10, 11, 20), on the web page: the platform where several can speak."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from tests.servers.openai import ScriptedModel, calls, held, says, waits
+from tests.stages.play import assert_whole, record, results_of
+from tests.stages.web import BEN, ROBIN, WebStage, web_stage
+
+TICKET = ("get_ticket_status", {"ticket_id": "12345"})
+
+
+@pytest.fixture
+async def stage(variables: dict[str, str]) -> AsyncIterator[WebStage]:
+    async with web_stage(variables) as stage:
+        yield stage
+
+
+async def verified(stage: WebStage, model: ScriptedModel) -> None:
+    """Ada proves to be john_doe."""
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
+    await stage.say("status of 12345 please")
+    await stage.answer()
+    assert "verified as john_doe" in await stage.fill({"username": "john_doe", "api_key": "key"})
+    assert "Billing Query" in await stage.answer()
+
+
+@pytest.mark.behaviour("people.other")
+async def test_somebody_else_in_the_thread_is_not_served_with_a_verification(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    await verified(stage, model)
+    model.plays(calls(TICKET), says("I cannot tell you."))
+    await stage.say("@Frontdesk and what's the status of 12345?", by=BEN)
+    await stage.answer()
+    refusal = results_of(await record(stage))[-1]
+    assert "verification_required" in refusal.content
+    assert "Billing" not in refusal.content
+    model.plays(calls(TICKET), says("Still open."))
+    await stage.say("and mine?")
+    await stage.answer()
+    assert "Billing Query" in results_of(await record(stage))[-1].content
+
+
+@pytest.mark.behaviour("people.form")
+async def test_a_form_serves_only_the_person_to_whom_it_was_offered(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."))
+    await stage.say("status of 12345 please")
+    await stage.answer()
+    told = await stage.fill({"username": "john_doe", "api_key": "key"}, by=BEN)
+    assert "somebody else" in told
+    assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
+
+
+@pytest.mark.behaviour("people.quick")
+async def test_quick_messages_are_answered_together_and_a_later_one_next(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    first, joined = waits(says("never seen")), held("Both ", "at once.")
+    model.plays(first, joined, says("And the third."))
+    await stage.say("Order 123123")
+    await first.pause.reached.wait()
+    await stage.say("email santa@clau.se")
+    await stage.shown("Both")
+    assert [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"] == [
+        "Order 123123",
+        "email santa@clau.se",
+    ]
+    await stage.say("and a third")
+    for pause in joined.pauses:
+        pause.release()
+    assert await stage.answer() == "Both at once."
+    assert await stage.answer() == "And the third."
+    assert stage.answers() == ["Both at once.", "And the third."]
+    first.pause.release()
+
+
+@pytest.mark.behaviour("people.twice")
+async def test_a_message_that_is_sent_twice_is_answered_once(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Bye!"))
+    message_id = str(uuid.uuid4())
+    assert (await stage.post("Hi", message_id=message_id))["verdict"] == "stored"
+    assert (await stage.post("Hi", message_id=message_id))["verdict"] == "duplicate"
+    assert await stage.answer() == "Hello!"
+    assert (await stage.post("Hi", message_id=message_id))["verdict"] == "duplicate"
+    await stage.say("Bye")
+    assert await stage.answer() == "Bye!"
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("people.edit")
+async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    running = held("Hello ", "there.")
+    model.plays(running, says("Answer to the edited one."))
+    await stage.say("Hi")
+    await stage.shown("Hello")
+    sent = await stage.post("my ordr is 123")
+    await stage.request("PATCH", f"messages/{sent['id']}", json={"text": "my order is 123123"})
+    gone = await stage.post("and forget this")
+    await stage.request("DELETE", f"messages/{gone['id']}")
+    for pause in running.pauses:
+        pause.release()
+    await stage.answer()
+    assert await stage.answer() == "Answer to the edited one."
+    assert model.requests[1].last_user == "my order is 123123"
+    assert not any("forget this" in str(request.messages) for request in model.requests)
+
+
+@pytest.mark.behaviour("people.delete")
+async def test_a_message_deleted_later_is_forgotten(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."), says("I do not know."))
+    sent = await stage.post("my number is 555-0100")
+    await stage.answer()
+    await stage.request("DELETE", f"messages/{sent['id']}")
+    model.forget_prefix()
+    await stage.say("what did I say?")
+    await stage.answer()
+    assert "555-0100" not in str(model.requests[1].messages)
+    assert len(stage.answers()) == 2
+
+
+@pytest.mark.behaviour("people.edit")
+async def test_an_edit_after_the_answer_is_a_note_and_no_second_answer(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."), says("You said blue."))
+    sent = await stage.post("the red one")
+    await stage.answer()
+    await stage.request("PATCH", f"messages/{sent['id']}", json={"text": "the blue one"})
+    await stage.say("which one did I say?")
+    assert await stage.answer() == "You said blue."
+    (note,) = [turn for turn in await record(stage) if isinstance(turn, NoteTurn)]
+    assert note.note is Note.EDITED
+    assert "the blue one" in str(model.requests[1].messages)
+
+
+@pytest.mark.behaviour("people.humans")
+async def test_people_who_talk_to_each_other_are_left_alone(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Sure."))
+    await stage.say("Hi")
+    await stage.answer()
+    for text, by in (("@Ben did you see this?", ""), ("no, what is it?", BEN), ("I am looking", ROBIN)):
+        assert (await stage.post(text, by=by))["verdict"] == "ignored"
+    await stage.say("can you help?")
+    await stage.answer()
+    kept = [turn.text for turn in await record(stage) if isinstance(turn, UserTurn | StaffTurn)]
+    assert kept == ["Hi", "can you help?"]
+
+
+@pytest.mark.behaviour("people.human")
+async def test_a_human_takes_over_answers_and_hands_back(stage: WebStage, model: ScriptedModel) -> None:
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague will be here soon."))
+    await stage.say("I want a human")
+    assert await stage.answer() == "A colleague will be here soon."
+    assert (await stage.post("anybody?"))["verdict"] == "stored"
+    assert (await stage.post("Hello, Robin here. I sent a new sled.", by=ROBIN))["verdict"] == "stored"
+    assert "again" in await stage.say("/support handback", by=ROBIN)
+    model.plays(says("Robin sent you a new sled."))
+    await stage.say("so what happens next?")
+    assert await stage.answer() == "Robin sent you a new sled."
+    assert len(model.requests) == 3
+    turns = await record(stage)
+    assert [turn.text for turn in turns if isinstance(turn, StaffTurn)] == ["Hello, Robin here. I sent a new sled."]
+    assert "I sent a new sled" in str(model.requests[2].messages)
+    assert_whole(turns)
+
+
+@pytest.mark.behaviour("people.staff_only")
+async def test_a_customer_cannot_give_commands_and_a_take_over_stops_the_answer(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    running = held("Let me ", "go on.")
+    model.plays(running)
+    await stage.say("Hi")
+    await stage.shown("Let me")
+    response = await stage.request("POST", "buttons", json={"action": "takeover"})
+    assert "Only people who work here" in response.json()["text"]
+    assert "You have the thread" in await stage.say("/support takeover", by=ROBIN)
+    assert (await stage.answer()).startswith("Let me")
+    await model.left(1)
+    assert (await stage.post("hello?"))["verdict"] == "stored"
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("people.stop")
+async def test_a_stopped_turn_keeps_what_was_said_and_a_valid_record(stage: WebStage, model: ScriptedModel) -> None:
+    running = held("A long ", "story.")
+    model.plays(running, says("Fine."))
+    await stage.say("tell me a story")
+    await stage.shown("A long")
+    await stage.request("POST", "stop")
+    stopped = await stage.answer()
+    assert stopped.startswith("A long")
+    assert "Stopped" in stopped
+    assert "story." not in stopped
+    await stage.say("thanks")
+    assert await stage.answer() == "Fine."
+    assert_whole(await record(stage))
+
+
+@pytest.mark.behaviour("people.parallel")
+async def test_threads_do_not_wait_for_each_other(variables: dict[str, str], model: ScriptedModel) -> None:
+    slow = held("slow ", "one")
+    async with web_stage(variables) as first, web_stage(variables, app=first.app) as second:
+        model.plays(slow, says("quick"))
+        await first.say("Hi")
+        await first.shown("slow")
+        await second.say("Hi")
+        assert await second.answer() == "quick"
+        for pause in slow.pauses:
+            pause.release()
+        assert await first.answer() == "slow one"
+        await asyncio.gather(first.aclose(), second.aclose())

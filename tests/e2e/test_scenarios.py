@@ -1,0 +1,115 @@
+"""The acceptance conversations, on every platform, through the real core."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from PIL import Image
+from redis.asyncio import Redis
+
+from bot.observe import configure_logging
+from bot.secrets import Masking
+from tests.scenarios import SCENARIOS, Beat, Scenario
+from tests.servers.openai import ScriptedModel
+from tests.stages.console import console_stage
+from tests.stages.play import Stage, assert_whole, calls_of, record, results_of
+from tests.stages.search import places_of
+from tests.stages.web import web_stage
+
+PLATFORMS = ("web", "console")
+
+
+def picture() -> bytes:
+    """Any picture: what stands on it is the vision model's business."""
+    data = io.BytesIO()
+    Image.new("RGB", (300, 400), "white").save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """All that is logged, as it is written."""
+    written = io.StringIO()
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
+    yield written
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def staged(platform: str, variables: dict[str, str], folder: Path) -> AbstractAsyncContextManager[Stage]:
+    return web_stage(variables) if platform == "web" else console_stage(variables, folder)
+
+
+CASES = [
+    pytest.param(platform, scenario, id=f"{platform}-{scenario.id}", marks=pytest.mark.behaviour(scenario.id))
+    for scenario in SCENARIOS
+    for platform in PLATFORMS
+    if platform not in scenario.not_on
+]
+
+
+@pytest.mark.parametrize(("platform", "scenario"), CASES)
+async def test_scenario(
+    platform: str,
+    scenario: Scenario,
+    variables: dict[str, str],
+    model: ScriptedModel,
+    redis: Redis,
+    tmp_path: Path,
+    log: io.StringIO,
+) -> None:
+    async with staged(platform, variables, tmp_path) as stage:
+        for beat in scenario.beats:
+            await play(stage, beat, model, tmp_path)
+        assert_whole(await record(stage))
+    assert len(tickets(tmp_path)) == scenario.tickets
+    for word in scenario.never:
+        assert await places_of(word, redis, tmp_path / "data", model, log.getvalue()) == []
+    for line in log.getvalue().splitlines():
+        orjson.loads(line)
+
+
+async def play(stage: Stage, beat: Beat, model: ScriptedModel, folder: Path) -> None:
+    before = await record(stage)
+    model.plays(*beat.model)
+    model.sees(*beat.sees)
+    if beat.fill is not None:
+        assert beat.told in await stage.fill(beat.fill)
+    else:
+        await stage.say(beat.says, files=(("receipt.png", picture()),) if beat.picture else ())
+    if not beat.model:
+        return
+    answer = await stage.answer()
+    came = (await record(stage))[len(before) :]
+    called = [(call.name, call.arguments) for call in calls_of(came)]
+    assert [name for name, _ in called] == [name for name, _ in beat.calls]
+    for (_, arguments), (_, wanted) in zip(called, beat.calls, strict=True):
+        if wanted:
+            assert wanted.items() <= orjson.loads(arguments).items()
+    for result, words in zip(results_of(came), beat.results, strict=False):
+        assert [word for word in words if word not in result.content] == [], result.content
+    numbers = [str(number) for number, _ in tickets(folder)]
+    for word in beat.answer:
+        assert word.replace("{ticket}", numbers[-1] if numbers else "no ticket") in answer
+    for word in beat.lacks:
+        assert word not in answer
+
+
+def tickets(folder: Path) -> list[tuple[int, str]]:
+    """Number and name of the tickets that conversations opened, oldest first."""
+    with sqlite3.connect(folder / "data" / "desk.sqlite3") as database:
+        rows: list[Any] = database.execute(
+            "SELECT number, name FROM tickets WHERE thread != '' AND name = 'Omar' ORDER BY number"
+        ).fetchall()
+    return [(int(number), str(name)) for number, name in rows]

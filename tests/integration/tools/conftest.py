@@ -1,0 +1,158 @@
+"""A shop to call tools in: the demo's data, and contexts for whoever speaks."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from bot.errors import BotError, ToolError, ToolFailed, ToolInputError
+from bot.messages import Attachment, Audience, Person, ThreadKey
+from bot.ports import Image, Schema
+from bot.principal import Grants, Principal
+from bot.store.shared_state import RedisSharedState
+from bot.tool import Tool, ToolContext
+from tools import Kit, build, demo
+from tools.database import Database, migrate
+from tools.desk import SqlDesk, hash_key
+
+
+@dataclass
+class ScriptedVision:
+    """Answers every picture with the same JSON, or with an error, and keeps what it was shown."""
+
+    answer: Mapping[str, object] = field(default_factory=dict)
+    error: BotError | None = None
+    seen: list[Image] = field(default_factory=list)
+
+    async def extract(self, image: Image, schema: type[Schema]) -> Schema:
+        """The scripted answer, in the schema."""
+        self.seen.append(image)
+        if self.error is not None:
+            raise self.error
+        return schema.model_validate_json(orjson.dumps(self.answer))
+
+
+@dataclass(frozen=True)
+class TypedSecrets:
+    """Opens the handles that it was given."""
+
+    values: Mapping[str, str]
+
+    async def open(self, handle: str, *, used_by: str) -> SecretStr:
+        """The value behind a handle."""
+        if handle not in self.values:
+            raise ToolInputError("no_such_secret", "There is no such secret.")
+        return SecretStr(self.values[handle])
+
+
+@dataclass
+class Files:
+    """What attachments hold, by reference."""
+
+    held: dict[str, bytes] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+
+    async def read(self, attachment: Attachment) -> bytes:
+        """The bytes."""
+        self.reads.append(attachment.ref)
+        if attachment.ref not in self.held:
+            raise ToolFailed("gone", "The file is gone.")
+        return self.held[attachment.ref]
+
+
+class Shop:
+    """The tools with everything they stand on, and a speaker to call them."""
+
+    def __init__(self, database: Database, state: RedisSharedState) -> None:
+        self.database = database
+        self.desk = SqlDesk(database)
+        self.vision = ScriptedVision()
+        self.files = Files()
+        self.handed_over: list[str] = []
+        self.kit = Kit(database=database, desk=self.desk, vision=self.vision)
+        self._grants = Grants(state.within("grants"), lasts_s=1800)
+        self._state = state.within("tools")
+        self._calls = itertools.count()
+
+    def tool(self, name: str) -> Tool:
+        """One of the tools."""
+        return {made.spec.name: made for made in build(self.kit)}[name]
+
+    async def context(
+        self,
+        who: str = "U1",
+        *,
+        thread: str = "T1",
+        turn: int = 1,
+        call: str | None = None,
+        tenant: str = "default",
+        audience: Audience = Audience.DIRECT,
+        secrets: Mapping[str, str] | None = None,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> ToolContext:
+        """The context of a call of this person, with what they have proved so far."""
+        key = ThreadKey(platform="web", space="demo", channel="support", root=thread)
+
+        async def grant(customer: str) -> Principal:
+            return await self._grants.grant(key, who, customer)
+
+        async def hand_over(reason: str) -> None:
+            self.handed_over.append(reason)
+
+        return ToolContext(
+            tenant=tenant,
+            thread=key,
+            author=Person(id=who, display_name="Somebody"),
+            principal=await self._grants.principal(key, who),
+            audience=audience,
+            idempotency_key=f"{key}/{turn}/{call or f'{turn}.1.{next(self._calls)}'}",
+            secrets=TypedSecrets(secrets or {}),
+            read=self.files.read,
+            grant=grant,
+            hand_over=hand_over,
+            state=self._state,
+            attachments=attachments,
+        )
+
+    async def call(self, name: str, arguments: Mapping[str, object], context: ToolContext) -> dict[str, object]:
+        """Call a tool as the loop does."""
+        result: dict[str, object] = orjson.loads(await self.tool(name).call(context, orjson.dumps(arguments).decode()))
+        return result
+
+    async def refusal(self, name: str, arguments: Mapping[str, object], context: ToolContext) -> tuple[str, str]:
+        """Call a tool that must refuse; the code and the sentence."""
+        with pytest.raises(ToolError) as caught:
+            await self.call(name, arguments, context)
+        return caught.value.code, caught.value.message
+
+    async def verified(
+        self, who: str = "U1", customer: str = "john_doe", *, thread: str = "T1", tenant: str = "default"
+    ) -> ToolContext:
+        """The context of somebody who has shown a customer's key."""
+        await (await self.context(who, thread=thread, tenant=tenant)).grant(customer)
+        return await self.context(who, thread=thread, tenant=tenant)
+
+
+_hash_once = functools.cache(hash_key)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database, once SQLite and once PostgreSQL."""
+    await migrate(database_url)
+    async with Database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shop(database: Database, redis: Redis) -> Shop:
+    """The demo's shop in the tenant `default`."""
+    await demo.fill(database, hash_key=_hash_once)
+    return Shop(database, RedisSharedState(redis, namespace="test"))

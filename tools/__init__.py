@@ -1,0 +1,44 @@
+"""What the model may call: one line per tool. A new tool is a module with a `build` function, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.errors import ToolFailed
+from bot.tool import Tool, ToolContext
+from tools import handover, identity, orders, receipts, tickets
+from tools.database import DatabaseUnavailable
+from tools.kit import Kit
+
+__all__ = ["Kit", "build"]
+
+_BUILDERS: tuple[Callable[[Kit], Tool], ...] = (
+    handover.build,
+    identity.build,
+    orders.build,
+    receipts.build,
+    tickets.build_create,
+    tickets.build_status,
+)
+
+
+def build(kit: Kit) -> tuple[Tool, ...]:
+    """The tools, sorted by name, so that what the model is told stays the same from request to request."""
+    return tuple(sorted((_shielded(make(kit)) for make in _BUILDERS), key=lambda made: made.spec.name))
+
+
+def _shielded(made: Tool) -> Tool:
+    """The same tool; when the database is away it says so, instead of failing the turn."""
+
+    async def function(context: ToolContext, **arguments: object) -> object:
+        try:
+            return await made.function(context, **arguments)
+        except DatabaseUnavailable:
+            raise ToolFailed(
+                "unavailable",
+                "The order system is not available at the moment. Apologise, and offer to open a ticket or to hand "
+                "over to a human colleague.",
+            ) from None
+
+    return replace(made, function=function)

@@ -1,0 +1,258 @@
+"""The `Desk` port over SQL: tickets, customers, uploads, audit, votes."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Row, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import ToolDenied, ToolFailed
+from bot.ports import Ticket, Upload
+from tools.database import Database, insert
+from tools.tables import FIRST_TICKET_NUMBER, audit, counters, customers, tickets, uploads, votes
+from tools.text import scrub_line
+
+UPLOAD_LIMIT_BYTES = 10 * 1024 * 1024
+UPLOAD_LASTS = timedelta(hours=24)
+
+_DAY = timedelta(days=1)
+
+_KEY_LIMIT_CHARS = 1024
+"""A longer key is wrong without being hashed; hashing costs time in proportion."""
+
+_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
+"""Argon2id, about 100 ms and 64 MiB a check."""
+
+_CHECKS_AT_ONCE = 2
+"""Bounds the memory that checks of keys take together."""
+
+
+class SqlDesk:
+    """The desk.
+
+    Args:
+        database: entered by whoever made it.
+        now: the clock, aware UTC.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
+        self._now = now
+        self._checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
+
+    async def open_ticket(
+        self,
+        tenant: str,
+        *,
+        name: str,
+        issue: str,
+        person: str,
+        customer: str | None,
+        thread: str,
+        idempotency_key: str,
+        per_day: int | None = None,
+    ) -> Ticket:
+        """Open a ticket, once per key: the same key gives the same ticket.
+
+        Args:
+            per_day: how many this person may open in 24 hours; no limit when absent.
+
+        Raises:
+            ToolDenied: `too_many_tickets`.
+        """
+        by_key = select(tickets).where(tickets.c.tenant == tenant, tickets.c.idempotency_key == idempotency_key)
+
+        async def work(connection: AsyncConnection) -> Ticket:
+            if (known := (await connection.execute(by_key)).one_or_none()) is not None:
+                return _ticket(known)
+            # Taking a number makes the tenant's writers queue at its counter: from here on this one sees all the
+            # tickets that others opened, so neither the key nor the limit can be raced.
+            number = await _next_number(connection, tenant)
+            if (known := (await connection.execute(by_key)).one_or_none()) is not None:
+                return _ticket(known)
+            now = self._now()
+            if per_day is not None and await _opened_since(connection, tenant, person, now - _DAY) >= per_day:
+                raise ToolDenied(
+                    "too_many_tickets",
+                    f"This person has opened {per_day} tickets within a day, which is the limit. Offer to hand over "
+                    "to a human colleague.",
+                )
+            row = tickets.insert().values(
+                tenant=tenant,
+                number=number,
+                status="Open",
+                name=name,
+                issue=issue,
+                customer=customer,
+                person=person,
+                thread=thread,
+                idempotency_key=idempotency_key,
+                created_at=now,
+            )
+            await connection.execute(row)
+            return _ticket((await connection.execute(by_key)).one())
+
+        return await self._database.write(work)
+
+    async def find_ticket(self, tenant: str, number: int) -> Ticket | None:
+        """The ticket with this number, whoever it belongs to; telling it to somebody is the caller's to decide."""
+        query = select(tickets).where(tickets.c.tenant == tenant, tickets.c.number == number)
+
+        async def work(connection: AsyncConnection) -> Ticket | None:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else _ticket(row)
+
+        return await self._database.read(work)
+
+    async def check_customer(self, tenant: str, username: str, key: str) -> str | None:
+        """The username as registered when the key is right, else nothing; takes as long for an unknown username."""
+        query = select(customers.c.username, customers.c.key_hash).where(
+            customers.c.tenant == tenant, customers.c.folded == fold_username(username)
+        )
+
+        async def work(connection: AsyncConnection) -> tuple[str, str] | None:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else (row.username, row.key_hash)
+
+        found = await self._database.read(work)
+        async with self._checks:
+            fits = await asyncio.to_thread(_key_fits, found[1] if found else None, key)
+        return found[0] if found and fits else None
+
+    async def save_upload(self, tenant: str, upload: Upload) -> None:
+        """Keep bytes for 24 hours; saving the same id again changes nothing.
+
+        Raises:
+            ToolFailed: `too_large`: more than 10 MiB.
+        """
+        if len(upload.data) > UPLOAD_LIMIT_BYTES:
+            raise ToolFailed("too_large", "The file is larger than 10 MB. Ask for a smaller one.")
+
+        async def work(connection: AsyncConnection) -> None:
+            now = self._now()
+            await connection.execute(delete(uploads).where(uploads.c.tenant == tenant, uploads.c.expires_at <= now))
+            row = insert(connection, uploads).values(
+                tenant=tenant,
+                id=upload.id,
+                thread=upload.thread,
+                person=upload.person,
+                name=scrub_line(upload.name, 400),
+                media_type=scrub_line(upload.media_type, 200),
+                data=upload.data,
+                expires_at=now + UPLOAD_LASTS,
+            )
+            await connection.execute(row.on_conflict_do_nothing())
+
+        await self._database.write(work)
+
+    async def read_upload(self, tenant: str, upload_id: str) -> Upload | None:
+        """What was uploaded within the last 24 hours."""
+        query = select(uploads).where(
+            uploads.c.tenant == tenant, uploads.c.id == upload_id, uploads.c.expires_at > self._now()
+        )
+
+        async def work(connection: AsyncConnection) -> Upload | None:
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                return None
+            return Upload(
+                id=row.id, thread=row.thread, person=row.person, name=row.name, media_type=row.media_type, data=row.data
+            )
+
+        return await self._database.read(work)
+
+    async def record_audit(self, tenant: str, *, actor: str, action: str, target: str, result: str) -> None:
+        """Write down who did what to which thing, and how it ended. Nothing changes or deletes a row."""
+        # The id is made here, once, so that a transaction that is tried again writes one row.
+        values = {
+            "tenant": tenant,
+            "id": secrets.token_hex(16),
+            "at": self._now(),
+            "actor": scrub_line(actor, 400),
+            "action": scrub_line(action, 80),
+            "target": scrub_line(target, 400),
+            "result": scrub_line(result, 80),
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(insert(connection, audit).values(values).on_conflict_do_nothing())
+
+        await self._database.write(work)
+
+    async def record_vote(self, tenant: str, *, thread: str, turn: int, person: str, value: int) -> None:
+        """Keep a vote; a later one of the same person on the same turn replaces it."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = insert(connection, votes).values(
+                tenant=tenant, thread=thread, turn=turn, person=person, value=value, at=self._now()
+            )
+            await connection.execute(
+                row.on_conflict_do_update(
+                    index_elements=["tenant", "thread", "turn", "person"],
+                    set_={"value": row.excluded.value, "at": row.excluded.at},
+                )
+            )
+
+        await self._database.write(work)
+
+
+def fold_username(username: str) -> str:
+    """The form by which a customer is found, however it is written."""
+    return username.strip().casefold()
+
+
+def hash_key(key: str) -> str:
+    """What is kept of a customer's key."""
+    return _HASHER.hash(key)
+
+
+@functools.cache
+def _decoy() -> str:
+    return hash_key(secrets.token_urlsafe())
+
+
+def _key_fits(stored: str | None, key: str) -> bool:
+    """Whether the key is right; does the same work when nobody has this name, so that time does not tell names."""
+    decoy = _decoy()
+    try:
+        _HASHER.verify(stored or decoy, key[:_KEY_LIMIT_CHARS])
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None and len(key) <= _KEY_LIMIT_CHARS
+
+
+async def _next_number(connection: AsyncConnection, tenant: str) -> int:
+    row = insert(connection, counters).values(tenant=tenant, name="ticket", value=FIRST_TICKET_NUMBER)
+    counted = await connection.execute(
+        row.on_conflict_do_update(index_elements=["tenant", "name"], set_={"value": counters.c.value + 1}).returning(
+            counters.c.value
+        )
+    )
+    return int(counted.scalar_one())
+
+
+async def _opened_since(connection: AsyncConnection, tenant: str, person: str, start: datetime) -> int:
+    query = select(func.count()).where(
+        tickets.c.tenant == tenant, tickets.c.person == person, tickets.c.created_at > start
+    )
+    return int((await connection.execute(query)).scalar_one())
+
+
+def _ticket(row: Row[tuple[object, ...]]) -> Ticket:
+    return Ticket(
+        number=row.number,
+        status=row.status,
+        name=row.name,
+        issue=row.issue,
+        customer=row.customer,
+        person=row.person,
+        thread=row.thread,
+        created_at=row.created_at,
+    )
