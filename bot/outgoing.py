@@ -167,8 +167,8 @@ class Outgoing:
 
     def _domain(self, match: re.Match[str]) -> str:
         """A word with dots in it, which is a link where a chat program would take it for one."""
-        host = match[0].lower()
-        labels = host.split(".")
+        host = match[0].lower().strip("-_")  # emphasis and dashes beside it are not part of it
+        labels = [re.split("[-_]", label, maxsplit=1)[0] for label in host.split(".")]
         follows = match.string[match.end() : match.end() + 2]
         is_link = not ENDINGS.isdisjoint(labels[1:]) or (
             labels[-1].isalpha() and (labels[0] == "www" or _GOES_ON.match(follows) is not None)
@@ -221,6 +221,7 @@ _PATH = r"[A-Za-z0-9\-._~/?#&=%+:@!$]"
 # What a browser would not read on as part of the host: `https://listed.com,evil.com` is a host of evil.com's.
 _HOST_END = r"(?=\Z|[\s<>|\"]|[^\x00-\x7f]|:(?:\s|\Z)|[)\]}'`*_~,;!.]++(?:\Z|[\s<>|\"\[({]|:(?:\s|\Z)))"
 _AT = "@\uff20\ufe6b"
+_ANY_AT = re.compile(f"[{_AT}]")
 _SCRIPT = r"(?i:(?<!\w)(?:(?:javascript|vbscript):\S|data:[\w.+-]{1,60}/[\w.+-]{1,60}[;,])[^\s)>\"]*)"
 _PREFIXES = "tickets?|orders?|cases?|ord|tck|tkt|inc|req|bestellung|auftrag|vorgang"
 _LIVE = rf"""
@@ -237,7 +238,8 @@ _LIVE = rf"""
     )
     |(?P<link>\]\((?!<?%(again)s))
     |(?P<mention><@!?(?P<person>\w{{1,64}})>)
-    |(?P<bracket><(?=[!@\#&/]|id:))
+    |(?P<bracket><(?=[!{_AT}\#&/]|id:))
+    |(?P<colon>:(?=//|\\\\))
     |(?P<at>[{_AT}](?=[^\s{ZERO_WIDTH}]|\Z))
 """
 _MAYBE_LIVE = re.compile(rf"[{_AT}<]|\]\(|:(?://|\\\\)|[\w-]\.[^\W\d_]|\d{{4}}")
@@ -287,13 +289,14 @@ def _within_link(link: str) -> str:
 def _defanged(address: str) -> str:
     """An address that nobody can click; the sentence's own full stop stays one."""
     bare = address.rstrip(".,;:!?")
-    inert = bare.replace("://", "[:]//").replace(".", "[.]").replace("@", f"@{ZERO_WIDTH}")
-    return inert + address[len(bare) :]
+    inert = bare.replace("://", "[:]//").replace(".", "[.]")
+    return _ANY_AT.sub(rf"\g<0>{ZERO_WIDTH}", inert) + address[len(bare) :]
 
 
 _SIMPLE: dict[str, Callable[[str], str]] = {
     "link": lambda _: "] (",
     "bracket": lambda found: found + ZERO_WIDTH,
+    "colon": lambda _: "[:]",
     "mail": str,
     "at": lambda found: found + ZERO_WIDTH,
 }

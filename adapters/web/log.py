@@ -98,6 +98,14 @@ class PageLog:
         await self.state.append(f"index/{thread.owner}", value, ttl_s=self._keep_s)
         await self.tell(thread, "threads")
 
+    async def rename(self, thread: PageThread, title: str) -> None:
+        """Call the thread something else and forget what it was called."""
+        for index, row in enumerate(await self.state.read(f"index/{thread.owner}")):
+            change = orjson.loads(row)
+            if change["id"] == thread.root and "title" in change:
+                await self.state.replace(f"index/{thread.owner}", index, orjson.dumps({**change, "title": title}))
+        await self.tell(thread, "threads")
+
     async def threads(self, owner: str) -> list[dict[str, str]]:
         """The owner's threads, the youngest first."""
         found: dict[str, dict[str, str]] = {}

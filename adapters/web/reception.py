@@ -103,8 +103,7 @@ class Reception:
                 return
         await self._log.upsert(thread, item)
         if thread.first == message:
-            title = title_of(item["text"], ()) if item["text"] else "A picture"
-            await self._log.list_thread(thread, title=title, at=item["at"])
+            await self._log.list_thread(thread, title=title_of(item["text"]), at=item["at"])
         else:
             await self._log.keep(thread)
 
@@ -117,6 +116,8 @@ class Reception:
         outcome = await self._bring(inbound.to_edit(root, message, viewer.person, text, datetime.now(UTC), nonce))
         if outcome.verdict is not Verdict.BUSY and outcome.verdict is not Verdict.REFUSED:
             await self._log.rewrite(thread, edited(item, outcome.text, outcome.secrets))
+            if thread.first == message:
+                await self._log.rename(thread, title_of(outcome.text))
         return outcome
 
     async def delete(self, root: str, viewer: Viewer, message: str) -> Outcome:
@@ -126,7 +127,7 @@ class Reception:
         if outcome.may_acknowledge:
             await self._log.rewrite(thread, deleted(item))
             if thread.first == message:
-                await self._log.list_thread(thread, title="Deleted message")
+                await self._log.rename(thread, "Deleted message")
         return outcome
 
     async def stop(self, root: str, viewer: Viewer) -> Outcome:

@@ -31,6 +31,7 @@ Item = dict[str, Any]
 
 STAFF = "@staff"
 NOT_ADDRESSED = "not_addressed"
+TITLE_LIMIT = 80
 
 
 def message_id(message: str) -> str:
@@ -216,12 +217,10 @@ def clean(text: str) -> str:
     return text
 
 
-def title_of(text: str, attachments: Sequence[Attachment]) -> str:
+def title_of(text: str) -> str:
     """What a thread is called: its first words."""
-    words = " ".join(text.split())
-    if words:
-        return words if len(words) <= 80 else f"{words[:79].rstrip()}…"
-    return attachments[0].name if attachments else "New conversation"
+    words = " ".join(text.split()) or "A file"
+    return words if len(words) <= TITLE_LIMIT else f"{words[: TITLE_LIMIT - 1].rstrip()}…"
 
 
 def _at(at: datetime) -> str:

@@ -58,6 +58,7 @@ def render_order(value: Mapping[str, Any], asked: frozenset[Intent], language: s
     if wanted:
         return "\n\n".join(wanted)
     status = _state(pick(value, "status", "state"), language)
+    status = status[:1].lower() + status[1:] if status[1:].islower() else status  # it stands inside a sentence
     lines = [say(language, "order_status", order=number, status=status)] if status else []
     lines += [parts[Intent.WHEN]] if eta else []
     lines += [parts[Intent.ADDRESS]] if address else []

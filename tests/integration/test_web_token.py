@@ -76,7 +76,7 @@ async def test_a_cookie_that_was_touched_is_worth_nothing(stage: Stage, change: 
         cookie = client.cookies["frontdesk_session"]
         client.cookies.clear()
         for forged in (cookie + change, change + cookie, cookie[:-1], cookie.rpartition(".")[0] + ".", ""):
-            headers = {"cookie": f"frontdesk_session={forged}".encode()}
+            headers = {b"cookie": f"frontdesk_session={forged}".encode()}
             assert (await client.get("/api/session", headers=headers)).status_code == 401
 
 

@@ -182,6 +182,13 @@ async def staged(
     await connections.aclose()
 
 
+def asked(lease: Lease) -> UserTurn:
+    """The message that a turn answers."""
+    turn = lease.mail[0].turn
+    assert isinstance(turn, UserTurn)
+    return turn
+
+
 def _masked(text: str) -> tuple[str, int]:
     """A stand-in for the catching of secrets: what begins with `sk-` becomes a handle."""
     masked, count = _SECRET.subn("(secret:1)", text)

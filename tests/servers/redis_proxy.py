@@ -56,8 +56,8 @@ class RedisProxy:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        redis_reader, redis_writer = await asyncio.open_unix_connection(self._target)
         try:
-            redis_reader, redis_writer = await asyncio.open_unix_connection(self._target)
             waiting: list[tuple[str, int]] = []
             await asyncio.gather(
                 self._forward(reader, redis_writer, waiting), self._back(redis_reader, writer, waiting)
@@ -66,7 +66,8 @@ class RedisProxy:
             pass
         finally:
             self._open.discard(task)
-            writer.close()
+            for end in (writer, redis_writer):
+                end.transport.abort()
 
     async def _forward(
         self, reader: asyncio.StreamReader, redis: asyncio.StreamWriter, waiting: list[tuple[str, int]]

@@ -157,7 +157,7 @@ def test_text_that_no_json_can_hold_is_shown_all_the_same() -> None:
 def test_a_thread_is_called_by_its_first_words() -> None:
     assert title_of("  Where\n is   it? ") == "Where is it?"
     assert len(title_of("x " * 200)) <= 80
-    assert title_of("", ()) == "New conversation"
+    assert title_of("") == "A file"
 
 
 @pytest.mark.parametrize(
