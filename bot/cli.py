@@ -71,7 +71,6 @@ def demo() -> None:
             _say(BANNER.format(line="─" * (width + 4), first=first.ljust(width), second=second.ljust(width)))
             _say(f"  {who}\n  Conversations are kept in {settings.frontdesk_data_dir.absolute()}\n")
             await app.run()
-        _say("Frontdesk has stopped. Your conversations are kept.")
 
     _main(work)
 
@@ -203,6 +202,7 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
     def stop(number: signal.Signals) -> None:
         loop.remove_signal_handler(number)
+        _say("\nStopping: running answers are completed, everything is kept. (Again: stop at once.)", err=True)
         task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -57,7 +57,7 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level)
-    for noisy in ("httpx2", "httpcore2", "aiosqlite", "asyncio", "sqlalchemy", "alembic", "openai", "uvicorn.access"):
+    for noisy in ("httpx2", "httpcore2", "aiosqlite", "asyncio", "sqlalchemy", "alembic", "openai", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -160,7 +160,7 @@ class Outgoing:
         if kind == "domain":
             return self._domain(match)
         if kind == "mention":
-            return found if match["person"] == self._policy.addressee else f"<{ZERO_WIDTH}{found[1:]}"
+            return found if match["person"] == self._policy.addressee else f"<{ZERO_WIDTH}@{ZERO_WIDTH}{found[2:]}"
         if kind == "number":
             return self._number(match, before)
         return _SIMPLE[kind or ""](found)
@@ -208,7 +208,9 @@ _WIDE_PAIR = re.compile("[\u3000-\u9fff\uac00-\ud7af\uff01-\uffdc]{2}")
 _WORD_REST = re.compile(r"[^\s<>\"'`|)\]]*")
 _GOES_ON = re.compile(r"[/?#\\]\w|:\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_NAMES = r"(?:tickets?|orders?|cases?|incidents?|requests?|bestell\w*|auftr\w*|vorg\w*|ticket\w*|fall\w*|f(?:ä|ae)lle\w*)"
+_NAMES = (
+    r"(?:tickets?|orders?|cases?|incidents?|requests?|bestell\w*|auftr\w*|vorg\w*|ticket\w*|fall\w*|f(?:ä|ae)lle\w*)"
+)
 _LABELS = r"(?:numbers?|num|no|nos|nr|nummern?|ids?|ref|reference|#)"
 _FILLERS = (
     rf"(?:{_LABELS}|is|are|was|ist|sind|war|lautet|lauten|and|or|und|oder|with|mit|the|der|die|das|your|my|ihre?|deine?"
@@ -289,7 +291,9 @@ def _within_link(link: str) -> str:
 def _defanged(address: str) -> str:
     """An address that nobody can click; the sentence's own full stop stays one."""
     bare = address.rstrip(".,;:!?")
-    inert = bare.replace("://", "[:]//").replace(".", "[.]")
+    inert = bare.replace("://", "[:]//").replace(".", "[.]").replace("](", "] (")
+    if not inert[:1].isalnum():  # what stood before the scheme must not meet a sign that makes a mention of it
+        inert = ZERO_WIDTH + inert
     return _ANY_AT.sub(rf"\g<0>{ZERO_WIDTH}", inert) + address[len(bare) :]
 
 

@@ -113,12 +113,12 @@ class Tool:
         Raises:
             ToolError: refused, wrong arguments, or failed. Any other exception is the function's own.
         """
-        parsed = self.parse(arguments)
         self.check(context.principal)
+        parsed = self.parse(arguments)
         values: dict[str, object] = {name: getattr(parsed, name) for name in type(parsed).model_fields}
         for name in self.secret_arguments:
             handle = values[name]
-            if isinstance(handle, SecretStr):
+            if isinstance(handle, SecretStr) and handle.get_secret_value():
                 values[name] = await context.secrets.open(handle.get_secret_value(), used_by=context.idempotency_key)
         result = await self.function(context, **values)
         content = orjson.dumps(result.model_dump(mode="json") if isinstance(result, BaseModel) else result)

@@ -213,6 +213,18 @@ PAGE = (
     Behaviour("page.speakers", "In the demo anybody may be played, and sees what is theirs.", "acceptance 7"),
 )
 
+FAULTS = (
+    Behaviour("faults.model_retried", "A passing fault of the model is tried again; nothing is doubled.", "acceptance 22, F24-F29"),
+    Behaviour("faults.model_down", "After the tries comes one apology; the message can be answered later.", "acceptance 22, F23"),
+    Behaviour("faults.model_hangs", "A model that falls silent is left and asked again.", "F25"),
+    Behaviour("faults.turn_time", "A turn that takes too long ends with an honest sentence.", "design 6"),
+    Behaviour("faults.loop", "A model that loops is stopped at the limit; the thread goes on.", "acceptance 14, F33"),
+    Behaviour("faults.many_calls", "Of many calls at once eight run; each has its result.", "F32"),
+    Behaviour("faults.finish", "An answer that was cut or withheld says so.", "F35"),
+    Behaviour("faults.tool", "A tool that fails or hangs gives a short error; its text reaches nobody.", "acceptance 13, F63, F64"),
+    Behaviour("faults.window", "A context that is too long is cut to half, once.", "F34"),
+)
+
 AREAS: tuple[tuple[Behaviour, ...], ...] = (EMBEDDED, REPOSITORY, MAILBOX, STATE, ACCEPTANCE, PEOPLE, CRASHES, PAGE)
 
 BEHAVIOURS: dict[str, Behaviour] = {behaviour.id: behaviour for area in AREAS for behaviour in area}

@@ -3,6 +3,6 @@
 It is as foreign to Frontdesk as a vendor: a process of its own, reached over HTTP alone, importing nothing of the core.
 Everything it knows of a conversation it reads from the request.
 
-    request -> protocol -> transcript -> memory (slots, intents) -> goals -> dialogue -> completions -> response
-                     picture -> ocr -> layout -> receipt -> structured output
+    request -> protocol -> transcript -> hearing (slots, intents, wishes) -> memory -> goals -> dialogue -> completions
+    picture -> ocr -> layout -> rows -> receipt -> structured output
 """

@@ -101,6 +101,7 @@ def _entries(system: str) -> list[_Entry]:
     entries = []
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         answer = body[head.end() : following.start() if following else len(body)].strip()
+        answer = re.sub(r"(?<!\n)\n(?![\n>|#*-]|\d+\.)", " ", answer)  # lines are broken for whoever writes the file
         if answer:
             entries.append(_Entry(head["question"], answer, _stems(head["question"]), _stems(answer)))
     return entries

@@ -176,7 +176,7 @@ class Memory:
         if goal is not None:
             goal.outcomes.append(returned)
         if returned.error:
-            self.misses += returned.error == "not_found"
+            self.misses += aim is Aim.ORDER and returned.error == "not_found"
             return
         self.topic = aim
         value = returned.value if isinstance(returned.value, dict) else {}

@@ -33,7 +33,9 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.text()
 
 HOST = r"(?:[a-z0-9-]+\.)*(?:example\.com|help\.shop\.de)"
-LISTED = re.compile(rf"https?://{HOST}(?::\d{{1,5}})?(?![\w@%\\$&+=.-]*[\w@%\\$&+=-])(?:[/?#][!-~]*)?|{HOST}(?![\w.@-])", re.IGNORECASE)
+LISTED = re.compile(
+    rf"https?://{HOST}(?::\d{{1,5}})?(?![\w@%\\$&+=.-]*[\w@%\\$&+=-])(?:[/?#][!-~]*)?|{HOST}(?![\w.@-])", re.IGNORECASE
+)
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 BARE = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 

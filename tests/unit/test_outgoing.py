@@ -29,7 +29,7 @@ def cleaned(text: str) -> str:
         ("<!channel> <!here> <!everyone|x> <!date^1^x^https://evil.example>",
          "<·!channel> <·!here> <·!everyone|x> <·!date^1^x^evil[.]example>"),
         ("<!subteam^S1> <#C1|general> <#123>", "<·!subteam^S1> <·#C1|general> <·#123>"),
-        ("<@U2> <@!22> <@&33> <@U1 >", "<·@U2> <·@!22> <·@·&33> <·@·U1 >"),
+        ("<@U2> <@!22> <@&33> <@U1 > <@everyone>", "<·@·U2> <·@·!22> <·@·&33> <·@·U1 > <·@·everyone>"),
         ("Hello <@U1>!", "Hello <@U1>!"),
         ("</ban:1> <id:customize>", "<·/ban:1> <·id:customize>"),
         ("write to santa@clau.se.", "write to santa@clau.se."),
@@ -69,6 +69,7 @@ def test_mentions_are_inert(text: str, left: str) -> None:
         ("еvil.com 例え.jp -evil.com #evil.com _evil.com", "еvil[.]com 例え[.]jp -evil[.]com #evil[.]com _evil[.]com"),
         ("readme.txt, Node.js, e.g. this, z.B., v1.2.3, 12.50 EUR, 3.5kg, 14.30 Uhr", None),
         ("http://169.254.169.254/latest http://localhost:9/x", "169[.]254[.]169[.]254/latest localhost:9/x"),
+        ("<x://!channel> [a]x://(evil.com)", "<·!channel> [a]·(evil[.]com)"),
         ("javascript:alert(1) x", f"{REMOVED}) x"),
         ("[x](javascript:alert)", f"[x] ({REMOVED})"),
         ("data:text/html;base64,AAAA and your data: fine", f"{REMOVED} and your data: fine"),
@@ -117,7 +118,7 @@ def test_numbers_that_nobody_knows_are_withheld(text: str, left: str | None) -> 
 
 def test_without_a_policy_nothing_is_listed_or_known() -> None:
     assert clean("order 123123 at https://example.com <@None>", Policy()) == (
-        f"order {WITHHELD} at example[.]com <{ZERO_WIDTH}@{ZERO_WIDTH}None>".replace(f"@{ZERO_WIDTH}None", "@None")
+        f"order {WITHHELD} at example[.]com <{ZERO_WIDTH}@{ZERO_WIDTH}None>"
     )
 
 

@@ -80,7 +80,11 @@ class Page {
       "?": ["These shortcuts", () => $("keys").showModal()],
       Escape: ["Stop writing, or close a pane", () => this.#escape()],
     });
-    addEventListener("hashchange", () => this.open(location.hash.slice(1)));
+    addEventListener("hashchange", () => this.open(threadInAddress()));
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      $("text").focus();
+    });
   }
 
   #buildSpeakers() {
@@ -273,6 +277,11 @@ class Page {
   }
 }
 
+/** The thread that the address names, if it names one. */
+function threadInAddress() {
+  return location.hash.slice(1).match(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)?.[0] ?? "";
+}
+
 function body(sent) {
   if (!sent.files.length) return { id: sent.id, text: sent.text };
   const form = new FormData();
@@ -289,5 +298,5 @@ if (session.demo) {
 }
 const page = new Page(session);
 await page.loadThreads();
-page.open(location.hash.slice(1));
+page.open(threadInAddress());
 document.documentElement.dataset.ready = "";
