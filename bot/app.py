@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
 from tools.desk import SqlDesk
+from tools.fetch import GuardedFetch
 
 NO_KEY = (
     "OPENAI_API_KEY is not set; set it (and OPENAI_BASE_URL for another endpoint than OpenAI's), or try "
@@ -88,6 +89,7 @@ async def running(
     is_demo: bool = False,
     registry: Mapping[str, PlatformMaker] | None = None,
     http: bool = True,
+    fetch: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> AsyncIterator[App]:
     """Connect everything, and take it apart again in the opposite order.
 
@@ -96,6 +98,7 @@ async def running(
         is_demo: fill the database with the demo shop and open the page to whoever sits at this machine.
         registry: the platforms to plug in; `adapters.REGISTRY` when absent.
         http: open the HTTP port.
+        fetch: how a picture behind a link is downloaded; guarded, from the internet, when absent.
 
     Raises:
         ConfigError: something in the settings, or something that they name, does not work.
@@ -105,13 +108,22 @@ async def running(
         connections = await stack.enter_async_context(open_connections(settings))
         state = RedisSharedState(connections.commands, "app", listener=connections.listener)
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        await mailbox.keep_partitions()
         database = await stack.enter_async_context(open_database(settings))
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
         chat, vision = await stack.enter_async_context(open_models(settings))
         toolbox = Toolbox(
-            tools.build(tools.Kit(database=database, desk=desk, vision=vision, tickets_per_day=settings.tickets_per_day)),
+            tools.build(
+                tools.Kit(
+                    database=database,
+                    desk=desk,
+                    vision=vision,
+                    fetch=fetch or GuardedFetch(),
+                    tickets_per_day=settings.tickets_per_day,
+                )
+            ),
             timeout_s=settings.tool_timeout_s,
         )
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
@@ -152,9 +164,7 @@ async def running(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(
-                mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of
-            ),
+            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
             database=database,
@@ -263,7 +273,9 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
         return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
 
 
-def terminal(lines: TextIO, screen: TextIO, *, name: str = "You", show_tools: bool = True) -> Mapping[str, PlatformMaker]:
+def terminal(
+    lines: TextIO, screen: TextIO, *, name: str = "You", show_tools: bool = True
+) -> Mapping[str, PlatformMaker]:
     """A registry with nothing but a conversation in a terminal."""
     settings = ConsoleSettings(input=lines, output=screen, name=name, show_tools=show_tools)
     return {"console": lambda _, resources: ConsolePlatform(settings, resources)}

@@ -46,7 +46,9 @@ async def _look(part: str, look: Awaitable[str]) -> Finding:
     except (Transient, Permanent) as failure:
         return Finding(part=part, ok=False, told=_MENDS.get(failure.reason, failure.reason))
     except TimeoutError:
-        return Finding(part=part, ok=False, told=f"no answer within {PART_TIMEOUT_S:.0f} s; check its address and network.")
+        return Finding(
+            part=part, ok=False, told=f"no answer within {PART_TIMEOUT_S:.0f} s; check its address and network."
+        )
     except BotError as failure:
         return Finding(part=part, ok=False, told=str(failure))
 

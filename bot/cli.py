@@ -63,9 +63,7 @@ def demo() -> None:
     async def work(settings: Settings, environment: Mapping[str, str]) -> None:
         async with AsyncExitStack() as stack:
             settings, who = await _demo_settings(stack, settings)
-            app = await stack.enter_async_context(
-                running(settings, environment, is_demo=True, registry=DEMO_PLATFORMS)
-            )
+            app = await stack.enter_async_context(running(settings, environment, is_demo=True, registry=DEMO_PLATFORMS))
             first, second = f"Frontdesk is ready:  {app.url}/", "Open it in a browser. Ctrl-C stops."
             width = max(len(first), len(second))
             _say(BANNER.format(line="─" * (width + 4), first=first.ljust(width), second=second.ljust(width)))
@@ -119,7 +117,9 @@ def list_letters() -> None:
     async def work(mailbox: Mailbox) -> None:
         found = await mailbox.dead_letters()
         for letter in found:
-            _say(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  turn {letter.turn} of {letter.thread}")
+            _say(
+                f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  {letter.thread} turn {letter.turn}"
+            )
         if not found:
             _say("There are no dead letters.")
 
@@ -220,4 +220,3 @@ def _dotenv() -> dict[str, str]:
 
 def _say(text: str, *, err: bool = False) -> None:
     typer.echo(text, err=err)
-

@@ -35,26 +35,42 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     openai_api_key: SecretStr | None = Field(None, description="Key of the OpenAI-compatible endpoint.")
-    openai_base_url: str | None = Field(None, description="The endpoint's address, up to and with /v1; OpenAI's when absent.")
+    openai_base_url: str | None = Field(
+        None, description="The endpoint's address, up to and with /v1; OpenAI's when absent."
+    )
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model that talks with customers.")
     openai_vision_model: str | None = Field(None, description="Model that reads pictures; OPENAI_MODEL when absent.")
 
-    redis_url: SecretStr | None = Field(None, description="Redis that keeps conversations; an embedded one when absent.")
-    database_url: SecretStr | None = Field(None, description="sqlite:///… or postgresql://…; a file in the data folder when absent.")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis that keeps conversations; an embedded one when absent."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="sqlite:///… or postgresql://…; a file in the data folder when absent."
+    )
     frontdesk_data_dir: Path = Field(Path(".frontdesk"), description="The data folder.")
     frontdesk_secret_key: SecretStr | None = Field(
-        None, min_length=16, description="Seals what people type as secrets, 16 characters or more; made in the data folder when absent."
+        None,
+        min_length=16,
+        description="Seals what people type as secrets, 16 characters or more; made in the data folder when absent.",
     )
 
     http_host: str = Field("127.0.0.1", description="Address of the one HTTP port.")
     http_port: int = Field(8080, ge=0, le=65_535, description="The one HTTP port; 0 takes a free one and prints it.")
-    web_token: SecretStr | None = Field(None, min_length=16, description="Opens the web page in production, 16 characters or more.")
-    public_url: str | None = Field(None, pattern=r"^https?://", description="Address under which customers reach the HTTP port.")
+    web_token: SecretStr | None = Field(
+        None, min_length=16, description="Opens the web page in production, 16 characters or more."
+    )
+    public_url: str | None = Field(
+        None, pattern=r"^https?://", description="Address under which customers reach the HTTP port."
+    )
 
-    handbook: Path | None = Field(None, description="Markdown file or folder: who the company is, tone, policies, questions.")
+    handbook: Path | None = Field(
+        None, description="Markdown file or folder: who the company is, tone, policies, questions."
+    )
     handbook_tokens: int = Field(20_000, gt=0, description="How long the handbook may be, in tokens.")
     link_hosts: Listed = Field(frozenset(), description="Hosts that an answer may link to, with their subdomains.")
-    tenants: Tenants = Field(default_factory=dict, description="space=tenant pairs; every other space is tenant `default`.")
+    tenants: Tenants = Field(
+        default_factory=dict, description="space=tenant pairs; every other space is tenant `default`."
+    )
     retention_days: float = Field(30, gt=0, description="How long an idle conversation is kept, in days.")
 
     max_steps: int = Field(25, ge=1, description="Rounds of tool calls in one turn.")
@@ -63,12 +79,20 @@ class Settings(BaseModel):
     history_tokens: int = Field(60_000, ge=500, description="Budget of the history that a model is sent, in tokens.")
     turn_timeout_s: float = Field(90, gt=0, description="Time for one try at a turn, in seconds.")
     tool_timeout_s: float = Field(10, gt=0, description="Time for a tool that names none of its own, in seconds.")
-    model_stall_timeout_s: float = Field(20, gt=0, description="Longest silence of a model inside an answer, in seconds.")
+    model_stall_timeout_s: float = Field(
+        20, gt=0, description="Longest silence of a model inside an answer, in seconds."
+    )
     model_timeout_s: float = Field(60, gt=0, description="Time for one request to the model, in seconds.")
-    lease_s: float = Field(15, gt=0, description="How long a claimed thread is kept without a sign of life, in seconds.")
+    lease_s: float = Field(
+        15, gt=0, description="How long a claimed thread is kept without a sign of life, in seconds."
+    )
     drain_s: float = Field(25, ge=0, description="How long running turns may take to end at a stop, in seconds.")
-    debounce_ms: int = Field(0, ge=0, description="How long to wait for further messages before a turn begins, in milliseconds.")
-    partitions: int = Field(1, ge=1, le=1_024, description="Partitions of the mailbox; the same in every process, for ever.")
+    debounce_ms: int = Field(
+        0, ge=0, description="How long to wait for further messages before a turn begins, in milliseconds."
+    )
+    partitions: int = Field(
+        1, ge=1, le=1_024, description="Partitions of the mailbox; the same in every process, for ever."
+    )
     worker_concurrency: int = Field(50, ge=1, description="Turns that one process works on at once.")
     inbox_limit: int = Field(50, ge=1, description="Messages that may wait in one thread.")
     open_limit: int = Field(5_000, ge=1, description="Messages accepted and not settled, in one partition.")

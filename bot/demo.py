@@ -1,4 +1,4 @@
-"""What `frontdesk demo` and a `frontdesk chat` without a key add: a stand-in that plays the model, in its own process."""
+"""What `frontdesk demo` and a `frontdesk chat` without a key add: a stand-in for the model, in its own process."""
 
 from __future__ import annotations
 

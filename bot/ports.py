@@ -1,4 +1,4 @@
-"""The sockets in the wall: what the core needs from outside, on one page. `bot/app.py` alone knows what is plugged in."""
+"""The sockets in the wall: what the core needs from outside. `bot/app.py` alone knows what is plugged in."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Reply:
 
 
 class ReplyStream(Protocol):
-    """One turn's answer on its way to a platform. The adapter paces, splits and edits; nobody awaits the platform per delta."""
+    """One turn's answer on its way to a platform: the adapter paces, splits and edits; no delta waits for it."""
 
     def append(self, delta: str) -> None:
         """Show more text, soon. Never waits."""
@@ -312,7 +312,7 @@ class Mailbox(Protocol):
     """How many claims can be made independently of each other."""
 
     async def claim(self, partition: int) -> Lease | float:
-        """Take the thread that has been due longest; else the seconds until the next one is due (at most the poll time)."""
+        """Take the thread that has been due longest; else the seconds until the next is due (at most the poll time)."""
 
     async def wait(self, partition: int, timeout_s: float) -> None:
         """Return when mail may have come, at the latest after `timeout_s`."""
@@ -324,7 +324,7 @@ class Mailbox(Protocol):
         """Append to the record, once, and renew."""
 
     async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
-        """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter with that reason."""
+        """Append the turn's last entries and keep the reply to deliver, once; `dead` also makes a dead letter."""
 
     async def done(self, lease: Lease, *, dead: str | None = None) -> None:
         """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""
@@ -390,7 +390,7 @@ class SharedState(Protocol):
         """A log from index `start`."""
 
     async def replace(self, key: str, index: int, value: bytes) -> bool:
-        """Put another entry in a log's place (what was deleted is forgotten); indexes do not move. Whether it was there."""
+        """Put another entry in the place of one (what was deleted is forgotten); whether it was there."""
 
     async def publish(self, channel: str, value: bytes) -> None:
         """Tell whoever listens at this moment; nobody else will know."""
@@ -435,14 +435,22 @@ class Desk(Protocol):
     """Business data over SQL; every row and query has the tenant. `person` is `platform:space:person id`."""
 
     async def open_ticket(
-        self, tenant: str, *, name: str, issue: str, person: str, customer: str | None, thread: str, idempotency_key: str
+        self,
+        tenant: str,
+        *,
+        name: str,
+        issue: str,
+        person: str,
+        customer: str | None,
+        thread: str,
+        idempotency_key: str,
     ) -> Ticket:
         """Open a ticket, once per key: the same key gives the same ticket."""
 
     async def find_ticket(self, tenant: str, number: int) -> Ticket | None: ...
 
     async def check_customer(self, tenant: str, username: str, key: str) -> str | None:
-        """The customer's username as registered when the key is right, else nothing; takes as long for an unknown username."""
+        """The customer's registered username when the key is right; takes as long when there is no such customer."""
 
     async def save_upload(self, tenant: str, upload: Upload) -> None: ...
 
@@ -549,7 +557,6 @@ class VisionModel(Protocol):
             ToolFailed: `unreadable`: no answer that fits the schema came back.
             Transient: the endpoint is not available.
         """
-
 
 
 # ------------------------------------------------------------------------------------------------------- resources

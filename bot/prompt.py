@@ -42,7 +42,9 @@ def read_handbook(path: Path, *, limit_tokens: int) -> str:
     try:
         text = "\n\n".join(file.read_text(encoding="utf-8").strip() for file in files).strip()
     except OSError as error:
-        raise ConfigError(f"HANDBOOK: {path} cannot be read ({error.strerror}); name a Markdown file or folder.") from None
+        raise ConfigError(
+            f"HANDBOOK: {path} cannot be read ({error.strerror}); name a Markdown file or folder."
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"HANDBOOK: {path} is not UTF-8 text; save it as UTF-8.") from None
     if not text:

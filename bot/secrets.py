@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -212,7 +212,7 @@ class Masking(logging.Filter):
                 text = text.replace(literal, REMOVED)
         return _replaced(text, [Span(start=a, end=b, kind=kind) for a, b, kind in known_shapes(text)], {})
 
-    def __call__(self, logger: object, method: str, event: dict[str, object]) -> dict[str, object]:
+    def __call__(self, logger: object, method: str, event: MutableMapping[str, object]) -> dict[str, object]:
         """A structlog processor."""
         return {key: value if key == "exc_info" else self._masked(value) for key, value in event.items()}
 

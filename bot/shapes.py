@@ -62,9 +62,9 @@ PATTERN = re.compile(_pattern(*WORD_FORMS, *_BLOCK_FORMS))
 
 _MARKS = tuple(
     """
-    xox xapp- hooks.s webhooks/ sk- k_live_ k_test_ whsec_ eyJ -----B PuTTY- A3T ABIA ACCA AKIA ASIA ghp_ gho_ ghu_ ghs_
-    ghr_ github_pat_ glpat- gldt- glft- glsoat- glrt- glcbt- glimt- glptt- glagent- gloas- GR1348941 AIza ya29. SG. sq0csp-
-    npm_ pypi-AgE hf_ AccountKey= ://
+    xox xapp- hooks.s webhooks/ sk- k_live_ k_test_ whsec_ eyJ -----B PuTTY- A3T ABIA ACCA AKIA ASIA ghp_ gho_ ghu_
+    ghs_ ghr_ github_pat_ glpat- gldt- glft- glsoat- glrt- glcbt- glimt- glptt- glagent- gloas- GR1348941 AIza ya29.
+    SG. sq0csp- npm_ pypi-AgE hf_ AccountKey= ://
     """.split()
 )
 _LONG_CHARS = 34

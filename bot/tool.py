@@ -64,7 +64,9 @@ class ToolContext:
         idempotency_key: `thread/turn/call id`, the same when the call is repeated after a crash.
         secrets: opens what the author typed as a secret.
         read: the bytes of an attachment.
-        grant: binds a customer's name to the author in this thread.
+        wrote: whether a link stands, whole, in a message that the author wrote in this thread.
+        verify: checks a username and its key, and binds the customer to the author in this thread; a `ToolDenied` when
+            they do not fit, or when the author tried too often.
         hand_over: gives the thread to a human colleague; the argument is the reason.
         state: facts shared by all processes, the tool's own namespace.
     """
@@ -77,7 +79,8 @@ class ToolContext:
     idempotency_key: str
     secrets: SecretOpener
     read: Callable[[Attachment], Awaitable[bytes]]
-    grant: Callable[[str], Awaitable[Principal]]
+    wrote: Callable[[str], bool]
+    verify: Callable[[str, SecretStr], Awaitable[Principal]]
     hand_over: Callable[[str], Awaitable[None]]
     state: SharedState
     attachments: tuple[Attachment, ...] = ()

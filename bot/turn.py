@@ -8,7 +8,6 @@ record. A call that writes and its result are one safe unit: they are under the 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -18,8 +17,8 @@ from enum import StrEnum
 
 import structlog
 
-from bot import history
-from bot.conversation import AssistantTurn, Entry, NoteTurn, ToolCall, ToolTurn, Turn, UserTurn
+from bot import evidence, history
+from bot.conversation import AssistantTurn, NoteTurn, ToolCall, ToolTurn, Turn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Loop, Progress, Results
 from bot.messages import Attachment, Audience, Person
@@ -144,16 +143,19 @@ class TurnRun:
 
     async def _context(self, call: ToolCall) -> ToolContext:
         services, thread, author = self._services, self.lease.thread, self.author
+        tenant, attempt = services.tenant_of(thread.space), f"{thread}/{self.number}/{call.id}"
+        check = services.verification.check
         return ToolContext(
-            tenant=services.tenant_of(thread.space),
+            tenant=tenant,
             thread=thread,
             author=author,
             principal=await services.grants.principal(thread, author.id),
             audience=self.audience,
-            idempotency_key=f"{thread}/{self.number}/{call.id}",
+            idempotency_key=attempt,
             secrets=services.vault.opener(thread, author.id),
             read=lambda attachment: self._platform.fetch(attachment, 10 * 1024 * 1024),
-            grant=lambda customer: services.grants.grant(thread, author.id, customer),
+            wrote=lambda link: evidence.wrote(self.lease.record, author.id, link),
+            verify=lambda username, key: check(thread, author.id, tenant, username, key, attempt),
             hand_over=self._hand_over,
             state=services.tool_state.within(call.name),
             attachments=self._attachments(),
@@ -353,16 +355,13 @@ class TurnRun:
         )
 
     def _knows(self, number: str) -> bool:
-        """Whether a number stands in a tool's result or in this person's own words."""
-        whole = re.compile(rf"(?<!\d){re.escape(number)}(?!\d)")
-        return any(
-            number.encode() in entry.wire and whole.search(_trusted_text(entry, self.author.id)) is not None
-            for entry in self.lease.record.entries
-        )
+        return evidence.knows(self.lease.record, self.author.id, number)
 
     # --------------------------------------------------------------------------------------------------- the end
 
-    async def _close(self, stream: ReplyStream, text: str, *, outcome: str = "given_up", dead: str | None = None) -> str:
+    async def _close(
+        self, stream: ReplyStream, text: str, *, outcome: str = "given_up", dead: str | None = None
+    ) -> str:
         """Commit the turn's last words, with a result for every call that has none, and deliver."""
         if self.audience.is_overheard and any(isinstance(turn, UserTurn) and turn.secrets for turn in self._turns):
             text = f"{text}\n\n{CHANGE_YOUR_KEY}"
@@ -482,16 +481,6 @@ class TurnRun:
 
 
 _INTERRUPTS = {Order.STOP: Interrupt.STOP, Order.PAUSE: Interrupt.HUMAN, Order.HUMAN: Interrupt.HUMAN}
-
-
-def _trusted_text(entry: Entry, author_id: str) -> str:
-    match entry.turn:
-        case ToolTurn() as turn:
-            return turn.content
-        case UserTurn() as turn if turn.author.id == author_id:
-            return turn.text
-        case _:
-            return ""
 
 
 def _count(usage: Usage | None) -> None:

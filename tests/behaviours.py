@@ -1,6 +1,6 @@
 """What Frontdesk promises: each behaviour has an id, a sentence and a source, and at least one test that holds it.
 
-To add one: put a row into the tuple of its area (or add an area and name it in `AREAS`), and mark the test:
+To add one: put a row into the tuple of its area (or add an area: a tuple with a name in capitals), and mark the test:
 
     @pytest.mark.behaviour("mailbox.once")
     async def test_an_event_that_comes_twice_is_accepted_once(...): ...
@@ -122,6 +122,8 @@ MAILBOX = (
         "mailbox.backoff", "A released thread is due again after its back-off; a drain costs no attempt.", "design 5"
     ),
     Behaviour("mailbox.idle", "A settled thread leaves nothing on the agenda and nothing counted as open.", "design 5"),
+    Behaviour("mailbox.window", "A claim reads no more of a long record than its window.", "issue 2"),
+    Behaviour("mailbox.partitions", "Every partition serves its threads, and their number cannot change.", "design 5"),
     Behaviour("mailbox.refs", "The platform messages of a turn are known to whoever takes it over.", "design 8"),
 )
 
@@ -214,17 +216,60 @@ PAGE = (
 )
 
 FAULTS = (
-    Behaviour("faults.model_retried", "A passing fault of the model is tried again; nothing is doubled.", "acceptance 22, F24-F29"),
-    Behaviour("faults.model_down", "After the tries comes one apology; the message can be answered later.", "acceptance 22, F23"),
+    Behaviour(
+        "faults.model_retried",
+        "A passing fault of the model is tried again; nothing is doubled.",
+        "acceptance 22, F24-F29",
+    ),
+    Behaviour(
+        "faults.model_down",
+        "After the tries comes one apology; the message can be answered later.",
+        "acceptance 22, F23",
+    ),
     Behaviour("faults.model_hangs", "A model that falls silent is left and asked again.", "F25"),
     Behaviour("faults.turn_time", "A turn that takes too long ends with an honest sentence.", "design 6"),
     Behaviour("faults.loop", "A model that loops is stopped at the limit; the thread goes on.", "acceptance 14, F33"),
     Behaviour("faults.many_calls", "Of many calls at once eight run; each has its result.", "F32"),
     Behaviour("faults.finish", "An answer that was cut or withheld says so.", "F35"),
-    Behaviour("faults.tool", "A tool that fails or hangs gives a short error; its text reaches nobody.", "acceptance 13, F63, F64"),
+    Behaviour(
+        "faults.tool",
+        "A tool that fails or hangs gives a short error; its text reaches nobody.",
+        "acceptance 13, F63, F64",
+    ),
     Behaviour("faults.window", "A context that is too long is cut to half, once.", "F34"),
 )
 
-AREAS: tuple[tuple[Behaviour, ...], ...] = (EMBEDDED, REPOSITORY, MAILBOX, STATE, ACCEPTANCE, PEOPLE, CRASHES, PAGE)
+CONFIG = (
+    Behaviour("config.readable", "Everything that is wrong is said at once, by name, without a secret.", "design 9"),
+    Behaviour("config.defaults", "Absent and empty settings have their documented defaults.", "design 9"),
+    Behaviour("config.files", "A secret can come from a file.", "design 9"),
+    Behaviour("config.secrets", "Every secret setting is masked wherever it might appear.", "mission"),
+)
+
+CLI = (
+    Behaviour("cli.readable", "Wrong settings end in one readable list and status 2, never a traceback.", "issue 2"),
+    Behaviour("cli.check", "`check` reaches every part and says how to mend what is missing.", "issue 2"),
+    Behaviour("cli.chat", "`chat` holds a conversation in a terminal, with or without a key.", "issue 2"),
+    Behaviour("cli.dead_letters", "Dead letters are listed, retried once, and dropped.", "issue 2, F19"),
+    Behaviour("cli.restart", "A second start on the embedded default finds its conversations.", "issue 2"),
+)
+
+CORE = (
+    Behaviour("core.thread_key", "A thread has one name, which is safe as a key and reads back.", "design 3"),
+    Behaviour(
+        "core.commands", "A command decides by the thread's state and always says something.", "issue 6, design 2"
+    ),
+    Behaviour("core.handbook", "A handbook is a file or folder; what is wrong with it is named.", "design 6"),
+    Behaviour("core.progress", "What a turn has done is read from its entries alone.", "design 4"),
+    Behaviour("history.window", "The window is a valid end of the record within its budget.", "design 6"),
+    Behaviour("history.steps", "The window moves in large steps.", "facts/performance, prompt cache"),
+    Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
+    Behaviour("codec.header", "Nothing that is typed passes for a header of ours.", "mission"),
+    Behaviour("codec.version", "Rows of this version are read for ever; later ones are left for later workers.", "F65"),
+)
+
+AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
+    area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)
+)
 
 BEHAVIOURS: dict[str, Behaviour] = {behaviour.id: behaviour for area in AREAS for behaviour in area}

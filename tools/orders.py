@@ -9,9 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.attempts import Attempts
 from bot.errors import ToolDenied, ToolError, ToolInputError
 from bot.tool import Tool, ToolContext, tool
-from tools.attempts import Attempts
 from tools.database import Database, DatabaseUnavailable
 from tools.kit import Kit
 from tools.tables import order_items, orders

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import Permanent, ToolFailed, ToolInputError, Transient
+from bot.errors import Permanent, ToolDenied, ToolFailed, ToolInputError, Transient
 from bot.messages import Attachment
 from bot.tool import RESULT_LIMIT_BYTES, Tool, ToolContext, tool
 from tools.database import Database, DatabaseUnavailable, insert
@@ -186,11 +186,34 @@ def find_attachment(attachments: tuple[Attachment, ...], name: str) -> Attachmen
 
 async def _bytes(kit: Kit, context: ToolContext, name: str) -> bytes:
     if name.casefold().startswith(("http://", "https://")):
-        return await kit.fetch(name)
+        await _only_own(kit, context, name)
+        return await kit.fetch(name.replace("&amp;", "&"))
     attachment = find_attachment(context.attachments, name)
     if attachment.size_bytes > LIMIT_BYTES:
         raise refuse("too_large")
     return await context.read(attachment)
+
+
+async def _only_own(kit: Kit, context: ToolContext, link: str) -> None:
+    """Let no link pass but one that the customer wrote: another could carry what was said here to a stranger.
+
+    Raises:
+        ToolDenied: `link_not_yours`.
+    """
+    if context.wrote(link):
+        return
+    await kit.desk.record_audit(
+        context.tenant,
+        actor=context.principal.person,
+        action="analyze_receipt_image",
+        target=str(context.thread),
+        result="link_not_yours",
+    )
+    raise ToolDenied(
+        "link_not_yours",
+        "This person wrote no such link in this conversation, and a link from anywhere else is not opened. If they want "
+        "a picture read, ask them to send the link, or the picture, themselves.",
+    )
 
 
 async def _see(kit: Kit, data: bytes) -> Receipt:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bot.messages import Attachment, Audience, Event, IncomingMessage, Person, StopRequested, ThreadKey
 
-HELP = "Write a message. /attach FILE sends a picture with your next message, /stop ends an answer, exit or quit leaves."
+HELP = (
+    "Write a message. /attach FILE sends a picture with your next message, /stop ends an answer, exit or quit leaves."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,13 +158,7 @@ class ConsolePlatform:
 
     async def fetch(self, attachment: Attachment, max_bytes: int) -> bytes:
         """Read a file of this machine."""
-        path = Path(attachment.ref)
-        try:
-            if path.stat().st_size > max_bytes:
-                raise ToolFailed("too_large", "The file is larger than 10 MB. Ask for a smaller picture.")
-            return await asyncio.to_thread(path.read_bytes)
-        except OSError:
-            raise ToolFailed("file_gone", "The file cannot be read any more. Ask the person to send it again.") from None
+        return await asyncio.to_thread(_read, Path(attachment.ref), max_bytes)
 
     def _close(self) -> None:
         self._answered.set()
@@ -204,6 +198,15 @@ class ConsolePlatform:
     def _write(self, text: str) -> None:
         self._settings.output.write(text)
         self._settings.output.flush()
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > max_bytes:
+            raise ToolFailed("too_large", "The file is larger than 10 MB. Ask for a smaller picture.")
+        return path.read_bytes()
+    except OSError:
+        raise ToolFailed("file_gone", "The file cannot be read any more. Ask the person to send it again.") from None
 
 
 @contextlib.contextmanager

@@ -7,14 +7,12 @@ Source:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 import orjson
 
 from bot.errors import ContextOverflow, Transient
+from bot.llm.chunks import Call, Choice, Function, TokenCounts, decode_chunk, join_surrogates
 from bot.llm.events import ServerEvent
 from bot.ports import Completion, RequestedCall, Usage
 
@@ -33,53 +31,6 @@ _OVERFLOW_PHRASES = (
 )
 _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
 _REASONS = {"function_call": "tool_calls", "tool_use": "tool_calls", "end_turn": "stop", "max_tokens": "length"}
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class _Call(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Part(msgspec.Struct):
-    text: str | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: str | list[_Part] | None = None
-    refusal: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct):
-    index: int | None = None
-    delta: _Delta | None = None
-    message: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None
-
-
-_CHUNK = msgspec.json.Decoder(_Chunk)
 
 
 @dataclass(slots=True)
@@ -138,7 +89,7 @@ class Answer:
         if event.data.startswith(b"[DONE]"):
             self.is_done = True
             return ""
-        chunk = _decoded(event.data)
+        chunk = decode_chunk(event.data)
         if chunk.error or event.name == b"error":
             raise stream_fault(chunk.error)
         self._begun = True
@@ -181,7 +132,7 @@ class Answer:
             raise Transient("model_answer_empty")
         return Completion(text=text, calls=calls, finish_reason=reason, usage=self._usage)
 
-    def _choice(self, choice: _Choice) -> str:
+    def _choice(self, choice: Choice) -> str:
         # A whole `message` instead of a delta: from endpoints that wrap an unstreamed answer, or that repeat the whole
         # answer in the last chunk. It counts only when nothing came before it.
         delta = choice.delta
@@ -209,7 +160,7 @@ class Answer:
         if self.is_cut:
             return ""
         if self._halves or not text.isascii():
-            text, half = _paired(self._halves.pop(part, "") + text)
+            text, half = join_surrogates(self._halves.pop(part, "") + text)
             if half:
                 self._halves[part] = half
         size = len(text) if text.isascii() else len(text.encode())
@@ -221,8 +172,8 @@ class Answer:
         self._left = 0
         return kept
 
-    def _fragment(self, call: _Call) -> None:
-        function = call.function or _Function()
+    def _fragment(self, call: Call) -> None:
+        function = call.function or Function()
         slot = self._slot(call, function.name or "")
         if call.id and not slot.id:
             slot.id = call.id
@@ -234,7 +185,7 @@ class Answer:
         if arguments:
             slot.arguments.append(self._kept(arguments, id(slot)))
 
-    def _slot(self, call: _Call, name: str) -> _Slot:
+    def _slot(self, call: Call, name: str) -> _Slot:
         """Where a fragment belongs: by index, or by id or order where an endpoint leaves that out or repeats it."""
         found = None
         if call.index is not None:
@@ -251,7 +202,7 @@ class Answer:
         return self._slots[-1]
 
 
-def _begins_another(slot: _Slot, call: _Call, name: str) -> bool:
+def _begins_another(slot: _Slot, call: Call, name: str) -> bool:
     """Whether a fragment with a name, sent to a slot that has one, is another call under the same index."""
     if not (name and slot.name):
         return False
@@ -275,30 +226,10 @@ def is_overflow(code: str, message: str) -> bool:
     return code in _OVERFLOW_CODES or any(phrase in lowered for phrase in _OVERFLOW_PHRASES)
 
 
-def _usage(usage: _Usage) -> Usage:
+def _usage(usage: TokenCounts) -> Usage:
     details = usage.prompt_tokens_details
     return Usage(
         input_tokens=usage.prompt_tokens or 0,
         output_tokens=usage.completion_tokens or 0,
         cached_tokens=(details.cached_tokens or 0) if details else 0,
     )
-
-
-def _decoded(data: bytes) -> _Chunk:
-    try:
-        return _CHUNK.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    # The strict decoder refuses half a surrogate pair, which endpoints written in JavaScript send when a chunk ends
-    # inside an emoji; the standard library reads it, and `_paired` joins the halves.
-    try:
-        return msgspec.convert(json.loads(data), _Chunk)
-    except (msgspec.ValidationError, ValueError, RecursionError):
-        raise Transient("model_stream_malformed") from None
-
-
-def _paired(text: str) -> tuple[str, str]:
-    """Join surrogate pairs; a high half at the very end is given back, any other lone half becomes U+FFFD."""
-    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-    whole = text[: len(text) - len(half)]
-    return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), half

@@ -20,12 +20,12 @@ import orjson
 from redis.commands.core import AsyncScript
 
 from bot.conversation import Conversation, Entry, Note, NoteTurn, StaffTurn, Turn, UserTurn
-from bot.errors import LeaseLost, Transient
+from bot.errors import ConfigError, LeaseLost, Transient
 from bot.messages import Audience, Person, ThreadKey
 from bot.ports import Address, DeadLetter, Found, Lease, Mode, Order, Put, Reply
 from bot.store import codec
 from bot.store.client import Connections, mapped, read_list
-from bot.store.keys import Partition, partition_of
+from bot.store.keys import PARTITION_COUNT, Partition, partition_of
 
 MEMORY_SHARE = 0.8
 """Share of Redis' `maxmemory` from which on nothing more is accepted."""
@@ -149,6 +149,21 @@ class RedisMailbox:
     async def _change_inbox(self, thread: ThreadKey, entry: Entry, changed: bytes) -> bool:
         at = self._at(thread)
         return bool(await self._run("edit", [at.inbox(thread), at.open], [entry.row, changed]))
+
+    async def keep_partitions(self) -> None:
+        """Make sure that every process counts the same partitions: a thread's place follows from their number.
+
+        Raises:
+            ConfigError: the conversations in this Redis were laid out for another number.
+        """
+        with mapped():
+            await self._redis.set(PARTITION_COUNT, self.partitions, nx=True)
+            kept = int(await self._redis.get(PARTITION_COUNT) or 0)
+        if kept != self.partitions:
+            raise ConfigError(
+                f"PARTITIONS is {self.partitions}, but the conversations in this Redis were laid out for {kept}; set it "
+                f"to {kept}, or begin with an empty Redis."
+            )
 
     async def guard_memory(self) -> None:
         """Close the door while Redis has little room left: a full one can settle nothing, so nothing could be freed."""
@@ -308,9 +323,7 @@ class RedisMailbox:
 
     async def _tell(self, thread: ThreadKey, order: str, mode: str) -> None:
         at = self._at(thread)
-        await self._run(
-            "order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)]
-        )
+        await self._run("order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)])
 
     async def mode(self, thread: ThreadKey) -> Mode:
         """Who has the thread."""
@@ -355,7 +368,7 @@ class RedisMailbox:
                 note = NoteTurn(
                     note=Note.RETRIED,
                     author=letter.author,
-                    text=f"The last message of {letter.author.display_name} was not answered because of a fault. Answer it.",
+                    text=f"A fault kept the last message of {letter.author.display_name} from being answered. Answer it.",
                     audience=Audience.PUBLIC,
                     at=datetime.now(UTC),
                     asks=True,

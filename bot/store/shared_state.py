@@ -122,4 +122,3 @@ class RedisSharedState:
 
     def _key(self, key: str) -> str:
         return keys.state(self._namespace, key)
-

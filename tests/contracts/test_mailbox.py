@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bot.conversation import NoteTurn, Turn, UserTurn
-from bot.errors import LeaseLost
+from bot.errors import ConfigError, LeaseLost
 from bot.llm.wire import to_wire
 from bot.messages import ThreadKey
 from bot.ports import Address, Lease, Mode, Order, Put, Reply
@@ -407,3 +407,42 @@ async def test_mail_that_came_during_a_turn_makes_the_thread_due_at_once(patient
     assert await nothing_due(patient)
     await settle(patient, lease)
     assert mail_of(await claimed(patient)) == ["two"]
+
+
+@pytest.mark.behaviour("mailbox.window")
+async def test_a_claim_reads_no_more_than_the_window(patient: RedisMailbox) -> None:
+    thread = a_thread()
+    for number in range(5):
+        await put(patient, thread, said(str(number)))
+        lease = await claimed(patient)
+        if number == 3:
+            kept = lease.record
+            lease = replace(lease, record=replace(kept, start=kept.start + 4, entries=kept.entries[4:]))
+        await settle(patient, lease)
+    await put(patient, thread, said("last"))
+    lease = await claimed(patient)
+    assert lease.record.start == 4
+    assert texts([entry.turn for entry in lease.record.entries]) == ["2", "3", "4", "last"]
+    assert (await patient.load(thread)).length == 11
+
+
+@pytest.mark.behaviour("mailbox.partitions")
+async def test_the_number_of_partitions_cannot_change(connections: Connections) -> None:
+    await RedisMailbox(connections, to_wire, partitions=4).keep_partitions()
+    await RedisMailbox(connections, to_wire, partitions=4).keep_partitions()
+    with pytest.raises(ConfigError, match="PARTITIONS"):
+        await RedisMailbox(connections, to_wire, partitions=2).keep_partitions()
+
+
+@pytest.mark.behaviour("mailbox.partitions")
+async def test_every_partition_serves_its_threads(connections: Connections) -> None:
+    many = RedisMailbox(connections, to_wire, partitions=3)
+    threads = {a_thread() for _ in range(12)}
+    for thread in threads:
+        await put(many, thread, said("hello"))
+    found = set()
+    for partition in range(3):
+        while isinstance(lease := await many.claim(partition), Lease):
+            found.add(lease.thread)
+            await settle(many, lease)
+    assert found == threads

@@ -1,4 +1,4 @@
-"""When things go wrong (acceptance 13, 14, 22): the customer gets an answer or an honest sentence, and the thread goes on."""
+"""When things go wrong (acceptance 13, 14, 22): an answer or an honest sentence, and the thread goes on."""
 
 from __future__ import annotations
 

@@ -59,9 +59,7 @@ async def test_a_form_serves_only_the_person_to_whom_it_was_offered(stage: WebSt
 
 
 @pytest.mark.behaviour("people.quick")
-async def test_quick_messages_are_answered_together_and_a_later_one_next(
-    stage: WebStage, model: ScriptedModel
-) -> None:
+async def test_quick_messages_are_answered_together_and_a_later_one_next(stage: WebStage, model: ScriptedModel) -> None:
     first, joined = waits(says("never seen")), held("Both ", "at once.")
     model.plays(first, joined, says("And the third."))
     await stage.say("Order 123123")
@@ -95,9 +93,7 @@ async def test_a_message_that_is_sent_twice_is_answered_once(stage: WebStage, mo
 
 
 @pytest.mark.behaviour("people.edit")
-async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(
-    stage: WebStage, model: ScriptedModel
-) -> None:
+async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(stage: WebStage, model: ScriptedModel) -> None:
     running = held("Hello ", "there.")
     model.plays(running, says("Answer to the edited one."))
     await stage.say("Hi")

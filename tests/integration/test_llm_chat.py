@@ -370,7 +370,7 @@ async def test_an_endless_error_is_not_read_to_its_end(model: ScriptedModel, cha
 
 async def test_closing_the_iterator_closes_the_connection(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.hangs("Hel"))
-    async with contextlib.aclosing(chat.stream(ASK)) as stream:  # type: ignore[type-var]
+    async with contextlib.aclosing(chat.stream(ASK)) as stream:
         assert await anext(stream) == TextDelta(text="Hel")
     await model.left(1)
 

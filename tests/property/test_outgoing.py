@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 import unicodedata
@@ -23,19 +24,17 @@ POLICY = Policy(
 PIECES = st.sampled_from(
     [
         "@", "everyone", "here", "channel", "<", "<@", "<!", "<#", ">", "U1", "U2", "!", "&", "＠", "|",
-        "https://", "http:", "//", "\\", "example.com", "evil.com", "help.shop.de", "evil", ".", "com", "/", "?q=", ":", "80", "#",
-        "[", "](", "]", "(", ")", "]:", "![", "javascript:", "data:text/html,", "mailto:", "www.", "。", "例え", "日本", "é",
-        "sk-", "abcdefghijklmnop1234", "eyJ", "xoxb-", "CANARY", "-xyz", "4111", " 1111", "1111", " ", "\n", "  ", "\t",
-        "-----BEGIN", " PRIVATE KEY-----", "-----END", "ticket", "order ", "number", "#", "12345", "123123", "2024", "-", ",",
-        "a" * 60, "a." * 50, "/a" * 60, "@" * 100, "9 " * 60, "\u200b", "\u202e", "\u200d", "\ud83d", "\0", "*", "`", "_", "'", '"',
+        "https://", "http:", "//", "\\", "example.com", "evil.com", "help.shop.de", "evil", ".", "com", "/",
+        "?q=", ":", "80", "#", "[", "](", "]", "(", ")", "]:", "![", "javascript:", "data:text/html,",
+        "mailto:", "www.", "。", "例え", "日本", "é", "sk-", "abcdefghijklmnop1234", "eyJ", "xoxb-", "CANARY",
+        "-xyz", "4111", " 1111", "1111", " ", "\n", "  ", "\t", "-----BEGIN", " PRIVATE KEY-----", "-----END",
+        "ticket", "order ", "number", "#", "12345", "123123", "2024", "-", ",", "a" * 60, "a." * 50, "/a" * 60,
+        "@" * 100, "9 " * 60, "\u200b", "\u202e", "\u200d", "\ud83d", "\0", "*", "`", "_", "'", '"',
     ]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.text()
 
 HOST = r"(?:[a-z0-9-]+\.)*(?:example\.com|help\.shop\.de)"
-LISTED = re.compile(
-    rf"https?://{HOST}(?::\d{{1,5}})?(?![\w@%\\$&+=.-]*[\w@%\\$&+=-])(?:[/?#][!-~]*)?|{HOST}(?![\w.@-])", re.IGNORECASE
-)
 MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 BARE = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 
@@ -46,7 +45,7 @@ def assert_inert(shown: str) -> None:
         assert not re.search(r"@(?:everyone|here|channel)", text, re.IGNORECASE)
         assert not re.search(r"<[!#&]|<@(?!!?U1>)", text)
     for link in re.finditer(r"[A-Za-z][\w+.-]*://[^\s<>|\"]*", shown):
-        parts = urlsplit(link[0].rstrip(")]}'`*_~,;!.:"))
+        parts = urlsplit(link[0].split("[")[0].rstrip(")]}'`*_~,;!.:"))
         host = re.split(r"[^\x00-\x7f]", parts.hostname or "")[0]
         assert parts.scheme.lower() in ("http", "https")
         assert parts.username is None
@@ -68,7 +67,7 @@ def test_a_stream_is_the_whole_and_shows_nothing_live(text: str, cuts: list[int]
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     outgoing = Outgoing(POLICY)
     shown = ""
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         shown += outgoing.feed(text[start:end])
         assert len(outgoing._held) <= 200
         assert_inert(shown)

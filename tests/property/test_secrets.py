@@ -7,13 +7,26 @@ import time
 
 import pytest
 from detect_secrets.plugins import (
-    aws, azure_storage_key, basic_auth, discord, github_token, gitlab_token, mailchimp, openai, pypi_token, sendgrid,
-    slack, square_oauth, stripe, telegram_token, twilio,
-)  # fmt: skip
+    aws,
+    azure_storage_key,
+    basic_auth,
+    discord,
+    github_token,
+    gitlab_token,
+    mailchimp,
+    openai,
+    pypi_token,
+    sendgrid,
+    slack,
+    square_oauth,
+    stripe,
+    telegram_token,
+    twilio,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.secrets import REMOVED, find, mask
+from bot.secrets import find, mask
 from bot.shapes import PATTERN, known_shapes, may_hold_shape
 
 DETECTORS = (
@@ -42,12 +55,13 @@ def test_we_find_what_detect_secrets_finds(pattern: re.Pattern[str], data: st.Da
     exact = re.compile(pattern.pattern)  # tokens are written in the case they were given in
     sample = data.draw(st.from_regex(exact, fullmatch=True, alphabet=st.characters(codec="ascii")))
     sample = sample.rstrip("\n")
-    masked = mask(f"here: {sample} thanks")
     match = exact.search(sample)
     assert match is not None
-    secret = match[1] if sample.startswith("://") else sample
-    assert REMOVED in masked
-    assert secret not in masked.replace(REMOVED, "") or len(secret) < 8
+    # In an address with a password only the password is the secret.
+    start, end = match.span(1) if sample.startswith("://") else match.span()
+    text = f"here: {sample} thanks"
+    at = len("here: ")
+    assert any(span.start <= at + start and span.end >= at + end for span in find(text))
 
 
 PIECES = st.sampled_from(
@@ -74,7 +88,8 @@ def test_the_quick_look_never_misses(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["password is ", "password for a ", "my key ", "eyJ", "a", "-----BEGIN PRIVATE KEY-----", "4", "4 ", "pin ", "://a:",
-     "my a b ", "password ", "password\n", "'", "is my password ", "PuTTY-User-Key-File-2", "xoxb-", "://", "password = '"],
+     "my a b ", "password ", "password\n", "'", "is my password ", "PuTTY-User-Key-File-2", "xoxb-", "://",
+     "password = '"],
 )  # fmt: skip
 def test_time_grows_with_the_length_only(piece: str) -> None:
     def seconds(length: int) -> float:

@@ -6,7 +6,7 @@ A stage is the same on every platform: `say`, `answer`, `fill`, and the record b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -20,8 +20,6 @@ from tests.servers.openai import ScriptedModel
 
 WAIT_S = 8.0
 """How long anything on a stage may take."""
-
-
 
 
 class Stage(Protocol):
@@ -64,10 +62,14 @@ def environment(tmp_path: Path, redis_url: str, model: ScriptedModel, **more: st
 
 @asynccontextmanager
 async def played(
-    variables: Mapping[str, str], *, registry: Mapping[str, PlatformMaker] | None = None, http: bool = True
+    variables: Mapping[str, str],
+    *,
+    registry: Mapping[str, PlatformMaker] | None = None,
+    http: bool = True,
+    fetch: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> AsyncIterator[App]:
-    """Frontdesk at work while the context lasts."""
-    async with running(load(variables), variables, is_demo=True, registry=registry, http=http) as app:
+    """Frontdesk at work while the context lasts; links lead where `fetch` says."""
+    async with running(load(variables), variables, is_demo=True, registry=registry, http=http, fetch=fetch) as app:
         work = asyncio.create_task(app.run())
         try:
             yield app
@@ -103,5 +105,3 @@ def assert_whole(turns: list[Turn]) -> None:
         if isinstance(turn, AssistantTurn):
             waiting = [call.id for call in turn.tool_calls]
     assert not waiting, f"calls without a result: {waiting}"
-
-

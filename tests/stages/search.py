@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -16,13 +17,13 @@ async def redis_bytes(redis: Redis) -> AsyncIterator[tuple[str, bytes]]:
         kind = await redis.type(key)
         match kind:
             case b"string":
-                held = [await redis.get(key)]
+                held: list[Any] = [await redis.get(key)]
             case b"list":
-                held = await redis.lrange(key, 0, -1)
+                held = list(await redis.lrange(key, 0, -1))
             case b"hash":
                 held = [part for pair in (await redis.hgetall(key)).items() for part in pair]
             case b"zset":
-                held = await redis.zrange(key, 0, -1)
+                held = list(await redis.zrange(key, 0, -1))
             case _:
                 raise AssertionError(f"a kind of key that nobody declared: {key!r} {kind!r}")
         yield key.decode(), b"\n".join(held)

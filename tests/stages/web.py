@@ -59,9 +59,7 @@ class Page:
 
     async def request(self, method: str, path: str, *, by: str = "", **more: Any) -> httpx2.Response:
         """Any other request of the page, below the thread's address."""
-        return await self._client.request(
-            method, f"/api/threads/{self.root}/{path}", params=self._as(by), **more
-        )
+        return await self._client.request(method, f"/api/threads/{self.root}/{path}", params=self._as(by), **more)
 
     async def answer(self) -> str:
         async def fresh() -> dict[str, Any] | None:

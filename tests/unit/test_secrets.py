@@ -143,13 +143,16 @@ def test_a_foreign_record_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
     masking.register('with"quote\\')
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(masking)
-    logger = logging.Logger("foreign")
+    logger = logging.getLogger("frontdesk.test.foreign")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     logger.addHandler(handler)
     try:
         raise ValueError('with"quote\\')
     except ValueError:
         logger.exception("said %s and %s", json.dumps('with"quote\\'), "4111111111111111", stack_info=True)
     logger.info({"event": 'with"quote\\'})
+    logger.removeHandler(handler)
     printed = capsys.readouterr().out
     assert "quote" not in printed.replace("with\"quote\\\\')", "").replace("with\"quote\\\\'", "")
     assert "4111" not in printed.replace('"4111111111111111", stack_info', "")

@@ -3,11 +3,12 @@
 import { Api } from "./api.js";
 import { Composer } from "./composer.js";
 import { Conversation, thinkingLine } from "./conversation.js";
-import { avatar, h, icon, iconButton } from "./dom.js";
+import { icon, iconButton } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Inspector } from "./inspector.js";
 import { beginKeys } from "./keys.js";
 import { Panes } from "./panes.js";
+import { showDeskBar, showSpeakers } from "./people.js";
 import { showThreads } from "./sidebar.js";
 import { beginTheme, isDark, toggleTheme } from "./theme.js";
 import { showWelcome } from "./welcome.js";
@@ -61,7 +62,7 @@ class Page {
   #build() {
     $("new-icon").replaceWith(icon("plus"));
     $("new").addEventListener("click", () => this.open(""));
-    $("bar-left").append(iconButton("menu", "Conversations", () => this.panes.toggle("sidebar"), { class: "icon-button only-narrow" }));
+    $("bar-left").append(iconButton("menu", "Conversations", () => this.panes.toggle("sidebar"), { class: "icon-button only-narrow", "aria-expanded": "false", "aria-controls": "sidebar" }));
     $("bar-right").append(iconButton("panel", "The record (I)", () => this.inspect(), { id: "inspect", "aria-expanded": "false", "aria-controls": "inspector" }));
     $("inspector-tools").append(iconButton("close", "Close the record", () => this.inspect(false)));
     document.querySelector(".attach").append(icon("clip"));
@@ -70,7 +71,7 @@ class Page {
     $("sidebar-foot").append(theme, iconButton("keyboard", "Keyboard shortcuts (?)", () => $("keys").showModal(), { class: "icon-button only-wide" }));
     this.onTheme = () => theme.replaceChildren(icon(isDark() ? "sun" : "moon"));
     beginTheme(this.onTheme);
-    if (this.session.demo) this.#buildSpeakers();
+    if (this.session.demo) showSpeakers($("speakers"), this.session.speakers, this.me, (id) => this.speakAs(id));
     beginKeys($("keys"), {
       n: ["New conversation", () => this.open("")],
       "/": ["Write", () => $("text").focus()],
@@ -85,13 +86,6 @@ class Page {
       event.preventDefault();
       $("text").focus();
     });
-  }
-
-  #buildSpeakers() {
-    const name = (person) => h("span", { class: "speaker-name" }, person.name, h("small", {}, person.is_staff ? "colleague" : person.organisation));
-    $("speakers").hidden = false;
-    $("speakers").append(h("fieldset", {}, h("legend", {}, "Speaking as"), this.session.speakers.map((person) => h("label", { class: "speaker", title: `${person.name}, ${person.about}` },
-      h("input", { type: "radio", name: "speaker", value: person.id, checked: person.id === this.me.id, onchange: () => this.speakAs(person.id) }), avatar(person), name(person)))));
   }
 
   toggleTheme() {
@@ -116,7 +110,6 @@ class Page {
 
   inspect(isOpen = !this.inspector.isOpen) {
     this.panes.set("inspector", isOpen);
-    $("inspect").setAttribute("aria-expanded", String(isOpen));
     if (isOpen) this.inspector.open(this.isKnown ? this.thread : "");
   }
 
@@ -238,7 +231,7 @@ class Page {
     $("mode").hidden = !told || !this.isKnown;
     $("mode").textContent = told ?? "";
     $("text").placeholder = this.#placeholder();
-    this.#showDeskBar();
+    showDeskBar($("desk-bar"), Boolean(this.me.is_staff && this.isKnown), this.mode, (name) => this.#command(name));
     this.#showThreads();
   }
 
@@ -248,18 +241,6 @@ class Page {
     if (this.me.is_staff) return this.mode === "human" ? "Answer the customer" : "Write to the customer, or mention @Frontdesk";
     const first = this.conversation.items().find((item) => item.kind === "message");
     return first && first.author.id !== this.me.id ? "Mention @Frontdesk to ask it" : "Write a message";
-  }
-
-  #showDeskBar() {
-    const isShown = Boolean(this.me.is_staff && this.isKnown);
-    $("desk-bar").hidden = !isShown;
-    if (!isShown) return;
-    const [command, label, text] = this.mode === "bot"
-      ? ["takeover", "Take over", "Frontdesk answers here. Take over to answer yourself."]
-      : ["handback", "Hand back to Frontdesk", this.mode === "human" ? "You answer here. Frontdesk listens and keeps the record." : "Nobody answers here at the moment."];
-    if ($("desk-bar").dataset.command === command) return;
-    $("desk-bar").dataset.command = command;
-    $("desk-bar").replaceChildren(h("span", {}, text), h("button", { type: "button", class: "solid", onclick: () => this.#command(command) }, label));
   }
 
   #command(name) {

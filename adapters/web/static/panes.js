@@ -17,6 +17,9 @@ export class Panes {
   set(name, isOpen) {
     if (name === "inspector") this.inspector.hidden = !isOpen;
     this.app.classList.toggle(`has-${name}`, isOpen);
+    for (const button of document.querySelectorAll(`[aria-controls="${this[name].id}"]`)) {
+      button.setAttribute("aria-expanded", String(isOpen));
+    }
     this.#arrange();
     if (isOpen && narrow.matches) this[name].querySelector("button, a")?.focus();
   }

@@ -6,21 +6,30 @@ import functools
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import orjson
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import evidence
+from bot.conversation import Conversation, UserTurn
 from bot.errors import BotError, ToolError, ToolFailed, ToolInputError
+from bot.llm.wire import to_wire
 from bot.messages import Attachment, Audience, Person, ThreadKey
 from bot.ports import Image, Schema
 from bot.principal import Grants, Principal
+from bot.store.codec import encode
 from bot.store.shared_state import RedisSharedState
 from bot.tool import Tool, ToolContext
+from bot.verification import Verification
 from tools import Kit, build, demo
 from tools.database import Database, migrate
 from tools.desk import SqlDesk, hash_key
+from tools.tables import audit
 
 
 @dataclass
@@ -78,6 +87,7 @@ class Shop:
         self.handed_over: list[str] = []
         self.kit = Kit(database=database, desk=self.desk, vision=self.vision)
         self._grants = Grants(state.within("grants"), lasts_s=1800)
+        self.verification = Verification(state.within("verification"), self._grants, self.desk)
         self._state = state.within("tools")
         self._calls = itertools.count()
 
@@ -96,12 +106,19 @@ class Shop:
         audience: Audience = Audience.DIRECT,
         secrets: Mapping[str, str] | None = None,
         attachments: tuple[Attachment, ...] = (),
+        said: Mapping[str, str] | None = None,
     ) -> ToolContext:
-        """The context of a call of this person, with what they have proved so far."""
-        key = ThreadKey(platform="web", space="demo", channel="support", root=thread)
+        """The context of a call of this person, with what they have proved so far.
 
-        async def grant(customer: str) -> Principal:
-            return await self._grants.grant(key, who, customer)
+        Args:
+            secrets: handle -> what this person typed.
+            said: person -> what they wrote in this conversation.
+        """
+        key = thread_key(thread)
+        attempt = f"{key}/{turn}/{call or f'{turn}.1.{next(self._calls)}'}"
+
+        async def verify(username: str, api_key: SecretStr) -> Principal:
+            return await self.verification.check(key, who, tenant, username, api_key, attempt)
 
         async def hand_over(reason: str) -> None:
             self.handed_over.append(reason)
@@ -112,10 +129,11 @@ class Shop:
             author=Person(id=who, display_name="Somebody"),
             principal=await self._grants.principal(key, who),
             audience=audience,
-            idempotency_key=f"{key}/{turn}/{call or f'{turn}.1.{next(self._calls)}'}",
+            idempotency_key=attempt,
             secrets=TypedSecrets(secrets or {}),
             read=self.files.read,
-            grant=grant,
+            wrote=lambda link: evidence.wrote(conversation(said or {}), who, link),
+            verify=verify,
             hand_over=hand_over,
             state=self._state,
             attachments=attachments,
@@ -136,8 +154,38 @@ class Shop:
         self, who: str = "U1", customer: str = "john_doe", *, thread: str = "T1", tenant: str = "default"
     ) -> ToolContext:
         """The context of somebody who has shown a customer's key."""
-        await (await self.context(who, thread=thread, tenant=tenant)).grant(customer)
+        await self._grants.grant(thread_key(thread), who, customer)
         return await self.context(who, thread=thread, tenant=tenant)
+
+
+async def audited(shop: Shop) -> list[tuple[str, str, str, str]]:
+    """Who did what to which thing with what result, oldest first."""
+
+    async def work(connection: AsyncConnection) -> list[tuple[str, str, str, str]]:
+        rows = await connection.execute(select(audit).where(audit.c.tenant == "default").order_by(audit.c.at))
+        return [(row.actor, row.action, row.target, row.result) for row in rows]
+
+    return await shop.database.read(work)
+
+
+def thread_key(thread: str) -> ThreadKey:
+    """The conversation of that name."""
+    return ThreadKey(platform="web", space="demo", channel="support", root=thread)
+
+
+def conversation(said: Mapping[str, str]) -> Conversation:
+    """A record on which each person said one thing."""
+    turns = (
+        UserTurn(
+            message_ids=(f"m-{who}",),
+            author=Person(id=who, display_name="Somebody"),
+            text=text,
+            audience=Audience.DIRECT,
+            at=datetime.now(UTC),
+        )
+        for who, text in said.items()
+    )
+    return Conversation(entries=tuple(encode(turn, to_wire) for turn in turns))
 
 
 _hash_once = functools.cache(hash_key)

@@ -1,26 +1,33 @@
-"""`verify_user` and `hand_over_to_human`."""
+"""`verify_user`, the form beside it, and `hand_over_to_human`."""
 
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from statistics import median
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from bot.messages import Audience
-from tests.integration.tools.conftest import Shop
-from tools.tables import audit
+from bot.messages import Audience, FormSubmitted, Person
+from bot.sentences import FORM_MISMATCH, FORM_NOT_YOURS, FORM_TOO_OFTEN
+from bot.verification import Checked
+from tests.integration.tools.conftest import Shop, audited, thread_key
 
 JOHN = {"username": "john_doe", "api_key": "secret:1"}
 
 
-async def _audited(shop: Shop) -> list[tuple[str, str, str, str]]:
-    async def work(connection: AsyncConnection) -> list[tuple[str, str, str, str]]:
-        rows = await connection.execute(select(audit).where(audit.c.tenant == "default").order_by(audit.c.at))
-        return [(row.actor, row.action, row.target, row.result) for row in rows]
-
-    return await shop.database.read(work)
+async def submitted(shop: Shop, key: str, *, who: str = "U1", thread: str = "T1", tenant: str = "default") -> Checked:
+    """Fill in the private form."""
+    person = Person(id=who, display_name="Somebody")
+    form = await shop.verification.form(thread_key(thread), person)
+    event = FormSubmitted(
+        thread=thread_key(thread),
+        author=person,
+        event_ids=("form:1",),
+        at=datetime.now(UTC),
+        form_id=form.id,
+        audience=Audience.DIRECT,
+        fields={"username": " john_doe ", "api_key": f" {key} "},
+    )
+    return await shop.verification.submit(event, tenant)
 
 
 async def test_the_handle_of_the_right_key_verifies_this_person_in_this_thread(shop: Shop) -> None:
@@ -31,7 +38,7 @@ async def test_the_handle_of_the_right_key_verifies_this_person_in_this_thread(s
     principal = (await shop.context()).principal
     assert (principal.customer, principal.is_verified) == ("john_doe", True)
     assert not (await shop.context("U2")).principal.is_verified
-    assert await _audited(shop) == [("web:demo:U1", "verify_user", "john_doe", "verified")]
+    assert await audited(shop) == [("web:demo:U1", "verify_user", "john_doe", "verified")]
 
 
 async def test_a_username_is_found_however_it_is_written(shop: Shop) -> None:
@@ -73,7 +80,57 @@ async def test_after_five_tries_in_an_hour_even_the_right_key_is_refused(shop: S
     right = {"secret:1": "key"}
     assert (await shop.refusal("verify_user", JOHN, await shop.context(secrets=right)))[0] == "too_many_tries"
     assert await shop.call("verify_user", JOHN, await shop.context("U2", secrets=right))
-    assert [row[3] for row in await _audited(shop)].count("verification_failed") == 5
+    assert [row[3] for row in await audited(shop)].count("verification_failed") == 5
+
+
+async def test_tries_by_key_and_by_form_are_counted_together(shop: Shop) -> None:
+    for number in range(3):
+        context = await shop.context(thread=f"T{number}", secrets={"secret:1": "nope"})
+        await shop.refusal("verify_user", JOHN, context)
+        await shop.refusal("verify_user", JOHN, context)  # the same call, once more after a crash
+    for number in range(2):
+        assert (await submitted(shop, "nope", thread=f"T{number}")).told == FORM_MISMATCH
+    assert (await submitted(shop, "key")).told == FORM_TOO_OFTEN
+    context = await shop.context(secrets={"secret:1": "key"})
+    assert (await shop.refusal("verify_user", JOHN, context))[0] == "too_many_tries"
+    assert not (await shop.context()).principal.is_verified
+
+
+async def test_tries_are_counted_for_each_person_and_each_tenant(shop: Shop) -> None:
+    for _ in range(6):
+        told = (await submitted(shop, "nope", tenant="other")).told
+    assert told == FORM_TOO_OFTEN
+    assert (await submitted(shop, "key")).principal is not None
+    assert (await submitted(shop, "key", who="U2")).principal is not None
+
+
+async def test_the_form_verifies_and_what_was_typed_into_it_is_kept_nowhere(shop: Shop) -> None:
+    assert (await submitted(shop, "zq7-canary")).told == FORM_MISMATCH
+    checked = await submitted(shop, "key")
+    assert checked.principal is not None
+    assert checked.principal == (await shop.context()).principal
+    assert await audited(shop) == [
+        ("web:demo:U1", "verify_user", "web:demo:support:T1", "verification_failed"),
+        ("web:demo:U1", "verify_user", "john_doe", "verified"),
+    ]
+
+
+async def test_a_form_of_somebody_else_is_refused_and_costs_no_try(shop: Shop) -> None:
+    stranger = Person(id="U9", display_name="Stranger")
+    form = await shop.verification.form(thread_key("T1"), Person(id="U1", display_name="Somebody"))
+    event = FormSubmitted(
+        thread=thread_key("T1"),
+        author=stranger,
+        event_ids=("form:2",),
+        at=datetime.now(UTC),
+        form_id=form.id,
+        audience=Audience.DIRECT,
+        fields={"username": "john_doe", "api_key": "key"},
+    )
+    for _ in range(6):
+        assert await shop.verification.submit(event, "default") == Checked(told=FORM_NOT_YOURS)
+    assert {row[3] for row in await audited(shop)} == {"form_not_yours"}
+    assert (await submitted(shop, "key", who="U9")).principal is not None
 
 
 async def test_an_unknown_name_takes_as_long_as_a_wrong_key(shop: Shop) -> None:
@@ -97,4 +154,4 @@ async def test_a_human_is_called_with_the_reason(shop: Shop) -> None:
     result = await shop.call("hand_over_to_human", {"reason": "Wants a\u202e refund"}, await shop.context())
     assert result["handed_over"] is True
     assert shop.handed_over == ["Wants a refund"]
-    assert await _audited(shop) == [("web:demo:U1", "hand_over_to_human", "web:demo:support:T1", "handed_over")]
+    assert await audited(shop) == [("web:demo:U1", "hand_over_to_human", "web:demo:support:T1", "handed_over")]

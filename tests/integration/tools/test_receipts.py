@@ -16,7 +16,7 @@ from bot.errors import Permanent, ToolFailed, Transient
 from bot.messages import Attachment
 from bot.tool import RESULT_LIMIT_BYTES, ToolContext
 from tests.integration.tools import pictures
-from tests.integration.tools.conftest import Shop
+from tests.integration.tools.conftest import Shop, audited
 from tools.receipts import Receipt, summed
 from tools.tables import receipts
 
@@ -137,27 +137,54 @@ async def test_a_vision_model_that_fails_makes_an_honest_sentence_and_nothing_is
     assert await _stored(shop) == 0
 
 
-async def test_a_link_goes_the_same_way_as_a_file(shop: Shop, context: ToolContext) -> None:
-    asked: list[str] = []
+LINK = "https://img.example/a.png?x=1&y=2"
+
+
+@pytest.fixture
+def visited(shop: Shop) -> list[str]:
+    """The links that were opened; behind each is a picture."""
+    opened: list[str] = []
 
     async def fetch(url: str) -> bytes:
-        asked.append(url)
+        opened.append(url)
         return pictures.png(50, 50)
 
+    shop.vision.answer = LUNCH
     shop.kit = replace(shop.kit, fetch=fetch)
-    result = await shop.call("analyze_receipt_image", {"image": "https://img.example/a.png?x=1&y=2"}, context)
-    assert result["sums_agree"] is True
-    assert asked == ["https://img.example/a.png?x=1&y=2"]
+    return opened
+
+
+async def test_a_link_goes_the_same_way_as_a_file(shop: Shop, visited: list[str]) -> None:
+    for said in (f"see {LINK}, please", "<https://img.example/a.png?x=1&amp;y=2>", "img.example/a.png?x=1&y=2"):
+        visited.clear()
+        for image in (LINK, LINK.replace("&", "&amp;")):
+            result = await shop.call("analyze_receipt_image", {"image": image}, await shop.context(said={"U1": said}))
+            assert result["sums_agree"] is True
+        assert visited == [LINK, LINK], said
     assert len(shop.vision.seen) == 1
 
 
-async def test_a_link_into_our_own_network_is_not_followed(shop: Shop, context: ToolContext) -> None:
-    for link in ("https://127.0.0.1/a.png", "https://[::1]/a.png", "https://169.254.169.254/latest/meta-data"):
-        code, _ = await shop.refusal("analyze_receipt_image", {"image": link}, context)
-        assert code == "link_not_usable"
-    assert (await shop.refusal("analyze_receipt_image", {"image": "http://img.example/a.png"}, context))[
-        0
-    ] == "bad_link"
+async def test_a_link_that_this_person_did_not_write_is_not_opened(shop: Shop, visited: list[str]) -> None:
+    for who, said in (("U1", "help me with this"), ("U1", "see https://img.example/"), ("U2", f"see {LINK}")):
+        context = await shop.context(said={who: said})
+        code, sentence = await shop.refusal("analyze_receipt_image", {"image": LINK}, context)
+        assert code == "link_not_yours"
+        assert "img.example" not in sentence
+    assert visited == []
+    assert (
+        await audited(shop) == [("web:demo:U1", "analyze_receipt_image", "web:demo:support:T1", "link_not_yours")] * 3
+    )
+
+
+async def test_a_link_into_our_own_network_is_not_followed(shop: Shop) -> None:
+    for link, expected in (
+        ("https://127.0.0.1/a.png", "link_not_usable"),
+        ("https://[::1]/a.png", "link_not_usable"),
+        ("https://169.254.169.254/latest/meta-data", "link_not_usable"),
+        ("http://img.example/a.png", "bad_link"),
+    ):
+        context = await shop.context(said={"U1": f"look at {link}"})
+        assert (await shop.refusal("analyze_receipt_image", {"image": link}, context))[0] == expected
 
 
 def test_what_stands_on_a_receipt_is_bounded_and_scrubbed() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
+from bot.attempts import Attempts
 from bot.store.shared_state import RedisSharedState
-from tools.attempts import Attempts
 
 
 class Clock:

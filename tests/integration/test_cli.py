@@ -1,0 +1,173 @@
+"""The command as an operator uses it: a process, its output, its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.sentences import APOLOGY
+from tests.servers.openai import ScriptedModel, calls, fails, says
+from tests.servers.process import FrontdeskProcess
+from tests.stages.play import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+async def frontdesk(*arguments: str, folder: Path, typed: str = "", **variables: str) -> Ran:
+    """Run the command to its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        cwd=folder,
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **variables},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await process.communicate(typed.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel() as model:
+        yield model
+
+
+@pytest.mark.behaviour("cli.readable")
+@pytest.mark.parametrize("command", ["run", "demo", "chat", "check"])
+async def test_wrong_settings_are_a_list_and_status_2(command: str, tmp_path: Path) -> None:
+    ran = await frontdesk(command, folder=tmp_path, HTTP_PORT="eighty", LEASE_S="-1")
+    assert ran.status == 2
+    assert "HTTP_PORT" in ran.err
+    assert "LEASE_S" in ran.err
+    assert "Traceback" not in ran.err + ran.out
+
+
+@pytest.mark.behaviour("cli.readable")
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"OPENAI_API_KEY": "x", "REDIS_URL": "redis://127.0.0.1:1", "FRONTDESK_SECRET_KEY": "0" * 16}, "REDIS_URL"),
+        ({"OPENAI_API_KEY": "x", "REDIS_URL": "nonsense", "FRONTDESK_SECRET_KEY": "0" * 16}, "REDIS_URL"),
+        ({"OPENAI_API_KEY": "x", "DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+        ({"OPENAI_API_KEY": "x", "DATABASE_URL": "postgresql://u:hidden-password@127.0.0.1:1/d"}, "DATABASE_URL"),
+        ({"OPENAI_API_KEY": "x", "HANDBOOK": "missing.md", "WEB_TOKEN": "0123456789abcdef"}, "HANDBOOK"),
+        ({"OPENAI_API_KEY": "x"}, "WEB_TOKEN"),
+        ({"WEB_TOKEN": "0123456789abcdef"}, "OPENAI_API_KEY"),
+        ({"OPENAI_API_KEY": "x", "WEB_TOKEN": "0123456789abcdef", "HTTP_HOST": "203.0.113.1"}, "HTTP_HOST"),
+    ],
+    ids=["redis-away", "redis-url", "database-url", "database-away", "handbook", "no-platform", "no-key", "host"],
+)
+async def test_run_says_what_is_missing(variables: dict[str, str], named: str, tmp_path: Path) -> None:
+    ran = await frontdesk("run", folder=tmp_path, **variables)
+    assert ran.status == 2
+    assert named in ran.err
+    assert "Traceback" not in ran.err + ran.out
+    assert "hidden-password" not in ran.err + ran.out
+
+
+@pytest.mark.behaviour("cli.check")
+async def test_check_reaches_every_part(tmp_path: Path, model: ScriptedModel) -> None:
+    model.plays(says("ok"))
+    variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.base_url, "WEB_TOKEN": "0123456789abcdef"}
+    ran = await frontdesk("check", folder=tmp_path, **variables)
+    assert ran.status == 0, ran.out + ran.err
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
+    model.plays(fails(401))
+    ran = await frontdesk("check", folder=tmp_path, **variables)
+    assert ran.status == 2
+    assert "OPENAI_API_KEY" in ran.out
+    ran = await frontdesk("check", folder=tmp_path)
+    assert ran.status == 2
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok", "ok", "MISSING", "ok", "MISSING"]
+
+
+@pytest.mark.behaviour("cli.chat")
+@pytest.mark.parametrize("leave", ["exit", "quit", ""], ids=["exit", "quit", "end-of-input"])
+async def test_chat_answers_and_leaves(leave: str, tmp_path: Path, model: ScriptedModel) -> None:
+    model.plays(says("Hello from the model."))
+    ran = await frontdesk(
+        "chat", folder=tmp_path, typed=f"Hi\n{leave}\n" if leave else "Hi\n",
+        OPENAI_API_KEY="k", OPENAI_BASE_URL=model.base_url,
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "Traceback" not in ran.err
+    assert "Hello from the model." in ran.out
+
+
+@pytest.mark.behaviour("cli.chat")
+@pytest.mark.timeout_s(60)
+async def test_chat_without_a_key_talks_to_the_stand_in(tmp_path: Path) -> None:
+    ran = await frontdesk("chat", folder=tmp_path, typed="Order 123123, email santa@clau.se\n")
+    assert ran.status == 0, ran.err
+    assert "stand-in" in ran.out
+    for words in ("2024-11-08", "Snowy Mountain 123", "Large wooden sled", "Reindeer harness"):
+        assert words in ran.out
+
+
+@pytest.mark.behaviour("cli.dead_letters")
+@pytest.mark.timeout_s(60)
+async def test_dead_letters_are_listed_retried_and_dropped(
+    tmp_path: Path, model: ScriptedModel, redis_url: str
+) -> None:
+    variables = environment(tmp_path, redis_url, model, MAX_ATTEMPTS="1")
+    model.plays(fails(500), fails(500))
+    for _ in range(2):
+        ran = await frontdesk("chat", folder=tmp_path, typed="Hi\n", **variables)
+        assert APOLOGY in ran.out
+    ran = await frontdesk("dead-letters", "list", folder=tmp_path, **variables)
+    assert ran.status == 0
+    first, second = (line.split()[0] for line in ran.out.splitlines())
+    ran = await frontdesk("dead-letters", "retry", first, folder=tmp_path, **variables)
+    assert (ran.status, "is due again" in ran.out) == (0, True)
+    ran = await frontdesk("dead-letters", "retry", first, folder=tmp_path, **variables)
+    assert (ran.status, "no such" in ran.out) == (1, True)
+    ran = await frontdesk("dead-letters", "drop", second, folder=tmp_path, **variables)
+    assert ran.status == 0
+    ran = await frontdesk("dead-letters", "list", folder=tmp_path, **variables)
+    assert "no dead letters" in ran.out
+
+
+@pytest.mark.behaviour("cli.restart")
+@pytest.mark.timeout_s(60)
+async def test_a_second_start_on_the_embedded_default_finds_its_conversations(
+    tmp_path: Path, model: ScriptedModel
+) -> None:
+    from tests.chaos.test_crashes import post
+    from tests.stages.web import page_stage
+
+    variables = {
+        name: value
+        for name, value in environment(tmp_path, "", model).items()
+        if name not in ("REDIS_URL", "FRONTDESK_SECRET_KEY")
+    }
+    root, ticket = "0b6f4d1e-6f0e-4a55-9a39-0f6a7c1d2e3f", {"name": "Omar", "issue": "Unable to log in"}
+    model.plays(calls(("create_customer_ticket", ticket)), says("There is a ticket."))
+    async with FrontdeskProcess(variables, tmp_path) as first:
+        assert await post(first, root, "5d0c1f0a-0f6b-4b1f-8a43-2f4a0f3a9b11")
+        async with page_stage(first.url, root) as page:
+            await page.answer()
+    async with FrontdeskProcess(variables, tmp_path) as second, page_stage(second.url, root) as page:
+        assert await page.answer() == "There is a ticket."

@@ -1,0 +1,71 @@
+"""The window of history, for any record and any budget."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.conversation import Conversation, ToolCall, Turn
+from bot.history import halved, tokens, window
+from bot.llm.wire import to_wire
+from bot.store import codec
+from tests.talk import answered, resulted, said
+
+words = st.text(alphabet="abc ", max_size=200)
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> list[Turn]:
+    """One turn as the record keeps it: messages, rounds of calls with their results, last words."""
+    kept: list[Turn] = [said(draw(words)) for _ in range(draw(st.integers(1, 2)))]
+    for number in range(draw(st.integers(0, 2))):
+        calls = [ToolCall(id=f"c{number}{i}", name="t", arguments="{}") for i in range(draw(st.integers(1, 3)))]
+        kept.append(answered("", *calls))
+        kept += [resulted(call.id, draw(words)) for call in calls]
+    return [*kept, answered(draw(words))]
+
+
+records = st.lists(turns(), min_size=1, max_size=12)
+
+
+def built(parts: list[list[Turn]]) -> tuple[Conversation, int]:
+    """The record, and where its last turn begins."""
+    rows = [codec.encode(turn, to_wire) for part in parts for turn in part]
+    return Conversation(entries=tuple(rows)), len(rows) - len(parts[-1])
+
+
+def cost(record: Conversation) -> int:
+    return sum(tokens(entry.wire) for entry in record.entries)
+
+
+@pytest.mark.behaviour("history.window")
+@given(records, st.integers(50, 3_000))
+def test_the_window_is_a_valid_end_of_the_record_within_its_budget(parts: list[list[Turn]], budget: int) -> None:
+    record, begins = built(parts)
+    cut = window(record, budget_tokens=budget, begins=begins)
+    assert cut.entries == record.entries[cut.start :]
+    assert cut.start <= begins
+    assert cut.entries[0].begins_turn
+    if cut.start < begins:
+        assert cost(cut) <= budget
+    if cost(record) <= budget:
+        assert cut == record
+
+
+@pytest.mark.behaviour("history.steps")
+@given(records, st.integers(50, 3_000))
+def test_the_window_moves_in_large_steps(parts: list[list[Turn]], budget: int) -> None:
+    record, begins = built(parts)
+    cut = window(record, budget_tokens=budget, begins=begins)
+    if 0 < cut.start < begins:
+        assert cost(cut) <= budget // 2
+        assert window(cut, budget_tokens=budget, begins=begins) == cut
+
+
+@pytest.mark.behaviour("history.window")
+@given(records)
+def test_a_halved_window_costs_at_most_half_unless_the_running_turn_costs_more(parts: list[list[Turn]]) -> None:
+    record, begins = built(parts)
+    half = halved(record, begins=begins)
+    assert half.start == begins or cost(half) <= cost(record) // 2

@@ -1,0 +1,72 @@
+"""Settings: everything that is wrong is said at once, readably, and without a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import load, with_files
+from bot.errors import ConfigError
+
+
+def problems(environment: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(environment)
+    return list(caught.value.problems)
+
+
+@pytest.mark.behaviour("config.readable")
+def test_everything_that_is_wrong_is_listed_by_name() -> None:
+    found = problems({"HTTP_PORT": "eighty", "LEASE_S": "0", "WEB_TOKEN": "short", "TENANTS": "T1", "PUBLIC_URL": "x"})
+    assert [problem.split(":")[0] for problem in found] == [
+        "HTTP_PORT",
+        "WEB_TOKEN",
+        "PUBLIC_URL",
+        "TENANTS",
+        "LEASE_S",
+    ]
+
+
+@pytest.mark.behaviour("config.readable")
+def test_a_secret_that_is_wrong_is_not_repeated() -> None:
+    assert "s3cr3t" not in " ".join(problems({"WEB_TOKEN": "s3cr3t", "FRONTDESK_SECRET_KEY": "s3cr3t"}))
+    assert "s3cr3t" not in repr(load({"OPENAI_API_KEY": "s3cr3t"}))
+
+
+@pytest.mark.behaviour("config.readable")
+def test_a_shared_redis_needs_a_shared_key() -> None:
+    (problem,) = problems({"REDIS_URL": "redis://localhost"})
+    assert "FRONTDESK_SECRET_KEY" in problem
+    assert "openssl" in problem
+
+
+@pytest.mark.behaviour("config.defaults")
+def test_empty_values_count_as_absent() -> None:
+    assert load({"OPENAI_API_KEY": "", "HTTP_PORT": ""}) == load({})
+
+
+@pytest.mark.behaviour("config.defaults")
+def test_lists_and_pairs() -> None:
+    settings = load({"LINK_HOSTS": "example.com, help.example.com", "TENANTS": "T1=acme, T2=globex"})
+    assert settings.link_hosts == {"example.com", "help.example.com"}
+    assert [settings.tenant_of(space) for space in ("T1", "T2", "T3")] == ["acme", "globex", "default"]
+
+
+@pytest.mark.behaviour("config.files")
+def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-the-file\n")
+    values = with_files({"OPENAI_API_KEY_FILE": str(file), "SOMETHING_FILE": "/nowhere"})
+    assert values["OPENAI_API_KEY"] == "from-the-file"
+    assert with_files({**values, "OPENAI_API_KEY": "direct"})["OPENAI_API_KEY"] == "direct"
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY_FILE"):
+        with_files({"OPENAI_API_KEY_FILE": str(tmp_path / "missing")})
+
+
+@pytest.mark.behaviour("config.secrets")
+def test_all_secret_settings_are_known_to_the_mask() -> None:
+    settings = load(
+        {"OPENAI_API_KEY": "key-1", "WEB_TOKEN": "0123456789abcdef", "DATABASE_URL": "postgresql://u:p@h/d"}
+    )
+    assert settings.secrets() == {"key-1", "0123456789abcdef", "postgresql://u:p@h/d"}

@@ -1,0 +1,76 @@
+"""The pure parts of the core: thread keys, commands, the handbook, progress of a turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot import admin
+from bot.conversation import ToolCall, Turn
+from bot.errors import ConfigError
+from bot.loop import Progress
+from bot.messages import ThreadKey
+from bot.ports import Mode
+from bot.prompt import read_handbook, system_prompt
+from tests.talk import ANN, answered, resulted, said
+
+
+@pytest.mark.behaviour("core.thread_key")
+@pytest.mark.parametrize("part", ["plain", "with:colon", "{0}", "a b/c%", "日本", ""])
+def test_a_thread_key_is_its_text(part: str) -> None:
+    key = ThreadKey(platform="web", space=part, channel="c", root=part)
+    assert ThreadKey.parse(str(key)) == key
+    assert not set("{} ") & set(str(key))
+
+
+@pytest.mark.behaviour("core.commands")
+@pytest.mark.parametrize(
+    ("text", "mode", "effects"),
+    [
+        ("takeover", Mode.BOT, (admin.Effect.TAKE_OVER,)),
+        ("takeover", Mode.HUMAN, ()),
+        ("handback", Mode.HUMAN, (admin.Effect.HAND_BACK,)),
+        ("handback", Mode.BOT, ()),
+        ("PAUSE now", Mode.BOT, (admin.Effect.PAUSE,)),
+        ("resume", Mode.PAUSED, (admin.Effect.HAND_BACK,)),
+        ("status", Mode.BOT, ()),
+        ("", Mode.BOT, ()),
+        ("rm -rf", Mode.BOT, ()),
+    ],
+)
+def test_commands_decide_and_always_say_something(text: str, mode: Mode, effects: tuple[admin.Effect, ...]) -> None:
+    decision = admin.decide(text, admin.Situation(actor=ANN, mode=mode))
+    assert decision.effects == effects
+    assert decision.told
+
+
+@pytest.mark.behaviour("core.handbook")
+def test_a_handbook_is_a_file_or_a_folder_in_order(tmp_path: Path) -> None:
+    (tmp_path / "2.md").write_text("second")
+    (tmp_path / "1.md").write_text("first")
+    (tmp_path / "notes.txt").write_text("not a handbook")
+    assert read_handbook(tmp_path, limit_tokens=100) == "first\n\nsecond"
+    assert read_handbook(tmp_path / "1.md", limit_tokens=100) == "first"
+    assert "first" in system_prompt("first")
+
+
+@pytest.mark.behaviour("core.handbook")
+@pytest.mark.parametrize("kind", ["missing", "empty", "long", "binary"])
+def test_a_handbook_that_cannot_be_used_is_named_with_the_mend(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "handbook.md"
+    if kind != "missing":
+        path.write_bytes({"empty": b" ", "long": b"word " * 1000, "binary": b"\xff\xfe"}[kind])
+    with pytest.raises(ConfigError, match="HANDBOOK"):
+        read_handbook(path, limit_tokens=100)
+
+
+@pytest.mark.behaviour("core.progress")
+def test_progress_is_read_from_the_turn() -> None:
+    calls = [ToolCall(id=f"c{i}", name="t", arguments=a) for i, a in enumerate(('{"a":1}', '{"a": 1}', "{}"))]
+    turns: list[Turn] = [said("hi"), answered("", calls[0]), resulted("c0"), answered("", *calls[1:]), resulted("c1")]
+    progress = Progress.of(turns)
+    assert progress.rounds == 2
+    assert progress.pending == ((1, calls[2]),)
+    assert progress.earlier == {("t", '{"a":1}'): 2}
+    assert Progress.of([said("hi")]).pending == ()
