@@ -30,6 +30,7 @@ from bot.secrets import Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
+from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.shared_state import RedisSharedState
 from bot.toolbox import Toolbox
@@ -108,7 +109,9 @@ async def running(
         connections = await stack.enter_async_context(open_connections(settings))
         state = RedisSharedState(connections.commands, "app", listener=connections.listener)
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        await mailbox.keep_partitions()
+        await keep_partitions(connections.commands, settings.partitions)
+        if not is_demo:
+            await refuse_unsafe(connections.commands)
         database = await stack.enter_async_context(open_database(settings))
         if is_demo:
             await demo.fill(database)
@@ -149,7 +152,7 @@ async def running(
             lease_s=settings.lease_s,
             attempts=settings.max_attempts,
         )
-        guard = asyncio.create_task(mailbox.guard_memory())
+        guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
         stack.callback(guard.cancel)
         url = ""
         if http:
@@ -224,7 +227,9 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
             total_timeout_s=settings.model_timeout_s,
         )
         stack.push_async_callback(chat.aclose)
-        vision = OpenAIVision(api_key=key, base_url=base_url, model=settings.vision_model)
+        vision = OpenAIVision(
+            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+        )
         stack.push_async_callback(vision.aclose)
         yield chat, vision
 

@@ -117,9 +117,7 @@ def list_letters() -> None:
     async def work(mailbox: Mailbox) -> None:
         found = await mailbox.dead_letters()
         for letter in found:
-            _say(
-                f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  {letter.thread} turn {letter.turn}"
-            )
+            _say(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  {letter.thread} turn {letter.turn}")
         if not found:
             _say("There are no dead letters.")
 

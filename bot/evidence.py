@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import orjson
-
 from bot.conversation import Conversation, Note, NoteTurn, ToolTurn, Turn, UserTurn
 
 _SCHEME = re.compile(r"(?i:https?)://")
@@ -34,7 +32,8 @@ def wrote(record: Conversation, author_id: str, link: str) -> bool:
     whole = re.compile(
         rf"(?<![\w.@/-])(?:{_SCHEME.pattern})?{re.escape(words)}(?={_ENDS}(?:[^{_GOES_ON}]|$))", re.ASCII
     )
-    first = orjson.dumps(words.partition("&")[0])[1:-1]
+    # What JSON would write otherwise (a quote, a backslash) has no place in a link.
+    first = words.partition("&")[0].encode("utf-8", "replace")
     return any(
         first in entry.row and whole.search(_plain(_own(entry.turn, author_id))) is not None for entry in record.entries
     )

@@ -8,7 +8,9 @@ STEP_LIMIT = (
     "I'm sorry, I could not finish this: it took more steps than I am allowed. Could you ask for one part of it, or "
     "shall I open a ticket for a colleague?"
 )
-TIME_LIMIT = "I'm sorry, this takes longer than I am allowed. Please ask again, or tell me to open a ticket for a colleague."
+TIME_LIMIT = (
+    "I'm sorry, this takes longer than I am allowed. Please ask again, or tell me to open a ticket for a colleague."
+)
 WITHHELD = "I'm sorry, I can't answer that. I'm happy to help with something else, or to open a ticket for a colleague."
 CUT_SHORT = "(This answer was cut short. Ask me to go on.)"
 STOPPED = "(Stopped.)"

@@ -26,12 +26,12 @@ _USERNAME_LIMIT_CHARS = 200
 
 _DENIED = {
     "too_many_tries": (
-        "There were too many tries to verify within an hour. Ask the customer to try again later, or offer to hand over "
-        "to a human colleague."
+        "There were too many tries to verify within an hour. Ask the customer to try again later, or offer to hand "
+        "over to a human colleague."
     ),
     "verification_failed": (
-        "The username and the key do not belong together. Do not say which of them might be wrong; the customer may try "
-        "again with the private form."
+        "The username and the key do not belong together. Do not say which of them might be wrong; the customer may "
+        "try again with the private form."
     ),
 }
 """What a model is told; people who used the form are told `_TOLD`."""

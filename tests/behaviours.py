@@ -124,6 +124,9 @@ MAILBOX = (
     Behaviour("mailbox.idle", "A settled thread leaves nothing on the agenda and nothing counted as open.", "design 5"),
     Behaviour("mailbox.window", "A claim reads no more of a long record than its window.", "issue 2"),
     Behaviour("mailbox.partitions", "Every partition serves its threads, and their number cannot change.", "design 5"),
+    Behaviour(
+        "mailbox.safe", "A Redis that would lose what was accepted is refused in production.", "issue 3, issue 6"
+    ),
     Behaviour("mailbox.refs", "The platform messages of a turn are known to whoever takes it over.", "design 8"),
 )
 

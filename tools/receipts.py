@@ -211,8 +211,8 @@ async def _only_own(kit: Kit, context: ToolContext, link: str) -> None:
     )
     raise ToolDenied(
         "link_not_yours",
-        "This person wrote no such link in this conversation, and a link from anywhere else is not opened. If they want "
-        "a picture read, ask them to send the link, or the picture, themselves.",
+        "This person wrote no such link in this conversation, and a link from anywhere else is not opened. If they "
+        "want a picture read, ask them to send the link, or the picture, themselves.",
     )
 
 

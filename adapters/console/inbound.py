@@ -30,6 +30,11 @@ class Help:
     """The person asks what can be typed, or typed a command that is none."""
 
 
+def is_leaving(line: str) -> bool:
+    """Whether the person wants to go."""
+    return line.strip().lower() in ("exit", "quit", "/exit", "/quit")
+
+
 def parse(
     line: str, *, thread: ThreadKey, person: Person, number: int, at: datetime, attachments: tuple[Attachment, ...] = ()
 ) -> Event | Leave | Attach | Help | None:
@@ -42,7 +47,7 @@ def parse(
     text = line.strip()
     if not text and not attachments:
         return None
-    if text.lower() in ("exit", "quit", "/exit", "/quit"):
+    if is_leaving(line):
         return Leave()
     if text.startswith("/attach "):
         return Attach(path=Path(text.removeprefix("/attach ").strip().strip("'\"")).expanduser())

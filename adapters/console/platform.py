@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from adapters.console.inbound import HELP, Attach, Help, Leave, parse
+from adapters.console.inbound import HELP, Attach, Help, Leave, is_leaving, parse
 from adapters.console.render import render_text
 from adapters.console.reply import ConsoleReply
 from adapters.console.settings import ConsoleSettings
@@ -51,7 +51,7 @@ class ConsolePlatform:
         number, attachments = 0, list[Attachment]()
         while (line := await self._lines.get()) is not None:
             number += 1
-            if self._form is not None and self._answered.is_set():
+            if self._form is not None and self._answered.is_set() and not is_leaving(line):
                 await self._fill(intake, self._form, line, number)
                 continue
             parsed = parse(
@@ -66,7 +66,7 @@ class ConsolePlatform:
                 case None:
                     continue
                 case Leave():
-                    return
+                    break
                 case Help():
                     self._write(f"{HELP}\n")
                 case Attach(path=path):

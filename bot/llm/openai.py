@@ -54,7 +54,7 @@ class OpenAIChat:
     ) -> None:
         clash = sorted(_OURS & set(extra or {}))
         if clash:
-            raise ConfigError(f"OPENAI_EXTRA may not set {', '.join(clash)}: Frontdesk sets them itself.")
+            raise ConfigError(f"Extra request fields may not be {', '.join(clash)}: Frontdesk sets them itself.")
         self._endpoint = Endpoint(api_key=api_key, base_url=base_url)
         self._first_byte_s = first_byte_timeout_s
         self._stall_s = stall_timeout_s

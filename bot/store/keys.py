@@ -2,20 +2,20 @@
 
 All keys of a partition carry one hash tag, so that each script stays inside one slot of a cluster.
 
-| key                     | type    | lives       | holds                                                              |
-|-------------------------|---------|-------------|---------------------------------------------------------------------|
-| `frontdesk:{p}:due`     | zset    | for ever    | thread -> time due in Redis-server ms: past = claimable, future =    |
-|                         |         |             | leased or backing off, absent = idle                                 |
-| `frontdesk:{p}:wake`    | list    | at most 64  | a token per thread that became due; losing one costs at most a poll  |
-| `frontdesk:{p}:open`    | counter | for ever    | mail accepted and not settled                                        |
-| `frontdesk:{p}:dead`    | list    | for ever    | dead letters                                                         |
-| `frontdesk:{p}:inbox:T` | list    | until taken | rows accepted and not yet on the record                              |
-| `frontdesk:{p}:turns:T` | list    | retention   | the record: a row per turn, append-only; erasing empties a row       |
-| `frontdesk:{p}:meta:T`  | hash    | retention   | the thread's state, field by field in `FIELDS`                       |
-| `frontdesk:{p}:seen:E`  | string  | 25 h        | one platform identity of an accepted event                           |
-| `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order             |
-| `frontdesk:partitions`  | string  | for ever    | the number of partitions, refused when it changes                    |
-| `frontdesk:state:N:K`   | any     | the owner's | shared state of owner N under key K                                  |
+| key                     | type    | lives       | holds |
+|-------------------------|---------|-------------|----------------------------------------------------------------|
+| `frontdesk:{p}:due`     | zset    | for ever    | thread -> time due in Redis-server ms: past = claimable, future = |
+|-------------------------|---------|-------------|----------------------------------------------------------------|
+| `frontdesk:{p}:wake`    | list    | at most 64  | a token per thread that became due; losing one costs one poll |
+| `frontdesk:{p}:open`    | counter | for ever    | mail accepted and not settled |
+| `frontdesk:{p}:dead`    | list    | for ever    | dead letters |
+| `frontdesk:{p}:inbox:T` | list    | until taken | rows accepted and not yet on the record |
+| `frontdesk:{p}:turns:T` | list    | retention   | the record: a row per turn, append-only; erasing empties a row |
+| `frontdesk:{p}:meta:T`  | hash    | retention   | the thread's state, field by field in `FIELDS` |
+| `frontdesk:{p}:seen:E`  | string  | 25 h        | one platform identity of an accepted event |
+| `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order |
+| `frontdesk:partitions`  | string  | for ever    | the number of partitions, refused when it changes |
+| `frontdesk:state:N:K`   | any     | the owner's | shared state of owner N under key K |
 
 `T` is `str(ThreadKey)`, `E` the platform's name and the event's identity.
 """

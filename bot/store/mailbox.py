@@ -7,31 +7,23 @@ after a fail-over. The scripts lie in `scripts/`, each with its keys and argumen
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import orjson
-from redis.commands.core import AsyncScript
 
-from bot.conversation import Conversation, Entry, Note, NoteTurn, StaffTurn, Turn, UserTurn
-from bot.errors import ConfigError, LeaseLost, Transient
-from bot.messages import Audience, Person, ThreadKey
+from bot.conversation import Conversation, Entry, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.messages import Person, ThreadKey
 from bot.ports import Address, DeadLetter, Found, Lease, Mode, Order, Put, Reply
 from bot.store import codec
 from bot.store.client import Connections, mapped, read_list
-from bot.store.keys import PARTITION_COUNT, Partition, partition_of
+from bot.store.keys import Partition, partition_of
+from bot.store.letters import LetterBox, write_letter
+from bot.store.lua import Scripts
 
-MEMORY_SHARE = 0.8
-"""Share of Redis' `maxmemory` from which on nothing more is accepted."""
-
-GUARD_S = 1.0
-SCRIPTS = Path(__file__).parent / "scripts"
 FIND_ROWS = 200
 """Rows read at once when a message is looked for from the end of a record."""
 
@@ -78,13 +70,12 @@ class RedisMailbox:
         self.limits = limits or Limits()
         self.partitions = partitions
         self.closed = False
-        """Set by the memory guard: nothing more is accepted until Redis has room again."""
+        """Set by `bot.store.guard`: nothing more is accepted until Redis has room again."""
         self._redis = connections.commands
         self._listener = connections.listener
         self._to_wire = to_wire
-        self._scripts: dict[str, AsyncScript] = {
-            path.stem: self._redis.register_script(path.read_text()) for path in sorted(SCRIPTS.glob("*.lua"))
-        }
+        self._scripts = Scripts(connections.commands)
+        self._letters = LetterBox(connections.commands, self._scripts, partitions)
 
     # ------------------------------------------------------------------------------------------------- accepting
 
@@ -94,7 +85,7 @@ class RedisMailbox:
         """Accept one piece of mail, once; the thread is due now."""
         at = self._at(thread)
         limits = self.limits
-        result = await self._run(
+        result = await self._scripts.run(
             "put",
             [at.due, at.wake, at.open, at.inbox(thread), at.meta(thread)]
             + [at.seen(thread.platform, event) for event in event_ids],
@@ -144,38 +135,11 @@ class RedisMailbox:
             return await self._change_inbox(thread, found.entry, b"") or await self.erase(thread, message_id)
         empty = self._encode(codec.erased(found.entry.turn)).row
         turns = self._at(thread).turns(thread)
-        return bool(await self._run("erase", [turns], [found.index, found.entry.row, empty]))
+        return bool(await self._scripts.run("erase", [turns], [found.index, found.entry.row, empty]))
 
     async def _change_inbox(self, thread: ThreadKey, entry: Entry, changed: bytes) -> bool:
         at = self._at(thread)
-        return bool(await self._run("edit", [at.inbox(thread), at.open], [entry.row, changed]))
-
-    async def keep_partitions(self) -> None:
-        """Make sure that every process counts the same partitions: a thread's place follows from their number.
-
-        Raises:
-            ConfigError: the conversations in this Redis were laid out for another number.
-        """
-        with mapped():
-            await self._redis.set(PARTITION_COUNT, self.partitions, nx=True)
-            kept = int(await self._redis.get(PARTITION_COUNT) or 0)
-        if kept != self.partitions:
-            raise ConfigError(
-                f"PARTITIONS is {self.partitions}, but the conversations in this Redis were laid out for {kept}; set it "
-                f"to {kept}, or begin with an empty Redis."
-            )
-
-    async def guard_memory(self) -> None:
-        """Close the door while Redis has little room left: a full one can settle nothing, so nothing could be freed."""
-        while True:
-            try:
-                with mapped():
-                    memory = await self._redis.info("memory")
-                limit = memory.get("maxmemory", 0)
-                self.closed = bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
-            except Transient:
-                pass  # while Redis is away, `put` says so itself
-            await asyncio.sleep(GUARD_S)
+        return bool(await self._scripts.run("edit", [at.inbox(thread), at.open], [entry.row, changed]))
 
     # -------------------------------------------------------------------------------------------------- claiming
 
@@ -183,12 +147,12 @@ class RedisMailbox:
         """Take the thread that has been due longest; else the seconds until the next one is due."""
         at = Partition(partition)
         limits = self.limits
-        reserved = await self._run("reserve", [at.due], [_ms(limits.lease_s), _ms(limits.poll_s)])
+        reserved = await self._scripts.run("reserve", [at.due], [_ms(limits.lease_s), _ms(limits.poll_s)])
         if isinstance(reserved, int):
             return reserved / 1000
         name, score = reserved
         thread, token = ThreadKey.parse(_text(name)), secrets.token_hex(8)
-        opened = await self._run(
+        opened = await self._scripts.run(
             "open",
             [at.due, at.inbox(thread), at.turns(thread), at.meta(thread)],
             [name, score, token, _ms(limits.lease_s), limits.batch],
@@ -224,7 +188,7 @@ class RedisMailbox:
     async def join(self, lease: Lease) -> Lease:
         """Take further mail of the same author into this turn; the same lease when there is none."""
         at = self._at(lease.thread)
-        rows = await self._fenced(
+        rows = await self._scripts.fenced(
             "join",
             [at.due, at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread)],
             [str(lease.thread), lease.token, lease.step, _ms(self.limits.lease_s), self.limits.batch],
@@ -240,7 +204,7 @@ class RedisMailbox:
         """Append to the record, once, and renew."""
         at = self._at(lease.thread)
         entries = tuple(self._encode(turn) for turn in turns)
-        order = await self._fenced(
+        order = await self._scripts.fenced(
             "step",
             [at.due, at.turns(lease.thread), at.meta(lease.thread)],
             [str(lease.thread), lease.token, lease.step, _ms(self.limits.lease_s), lease.record.start]
@@ -252,7 +216,7 @@ class RedisMailbox:
         """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter."""
         at = self._at(lease.thread)
         entries = tuple(self._encode(turn) for turn in turns)
-        order = await self._fenced(
+        order = await self._scripts.fenced(
             "commit",
             [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead],
             [
@@ -262,7 +226,7 @@ class RedisMailbox:
                 _ms(self.limits.lease_s),
                 lease.record.start,
                 orjson.dumps(reply),
-                b"" if dead is None else _letter(lease, dead),
+                b"" if dead is None else write_letter(lease, dead),
                 *[entry.row for entry in entries],
             ],
         )
@@ -274,21 +238,21 @@ class RedisMailbox:
     async def done(self, lease: Lease, *, dead: str | None = None) -> None:
         """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""
         at = self._at(lease.thread)
-        await self._fenced(
+        await self._scripts.fenced(
             "done",
             [at.due, at.wake, at.open, at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread), at.dead],
             [
                 str(lease.thread),
                 lease.token,
                 _ms(self.limits.retention_s),
-                b"" if dead is None else _letter(lease, dead),
+                b"" if dead is None else write_letter(lease, dead),
             ],
         )
 
     async def renew(self, lease: Lease) -> Lease:
         """Keep the thread for another lease time and hear orders."""
         at = self._at(lease.thread)
-        order = await self._fenced(
+        order = await self._scripts.fenced(
             "renew", [at.due, at.meta(lease.thread)], [str(lease.thread), lease.token, _ms(self.limits.lease_s)]
         )
         return _ordered(lease, order)
@@ -296,7 +260,7 @@ class RedisMailbox:
     async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
         """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
         at = self._at(lease.thread)
-        await self._fenced(
+        await self._scripts.fenced(
             "release",
             [at.due, at.wake, at.meta(lease.thread)],
             [str(lease.thread), lease.token, _ms(delay_s), int(refund)],
@@ -304,7 +268,7 @@ class RedisMailbox:
 
     async def keep_ref(self, thread: ThreadKey, token: str, part: str, message_id: str) -> None:
         """Keep the platform message id of a part of the answer; fenced."""
-        await self._fenced("ref", [self._at(thread).meta(thread)], [token, part, message_id])
+        await self._scripts.fenced("ref", [self._at(thread).meta(thread)], [token, part, message_id])
 
     # -------------------------------------------------------------------------------------------------- steering
 
@@ -323,7 +287,9 @@ class RedisMailbox:
 
     async def _tell(self, thread: ThreadKey, order: str, mode: str) -> None:
         at = self._at(thread)
-        await self._run("order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)])
+        await self._scripts.run(
+            "order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)]
+        )
 
     async def mode(self, thread: ThreadKey) -> Mode:
         """Who has the thread."""
@@ -357,39 +323,15 @@ class RedisMailbox:
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
         """Turns that were given up, oldest first."""
-        letters = [_read_letter(raw) for _, raw in await self._letters()]
-        return sorted(letters, key=lambda letter: letter.at)
+        return await self._letters.all()
 
     async def retry(self, letter_id: str) -> bool:
         """Make a given-up turn due again, once; whether the letter was there."""
-        for at, raw in await self._letters():
-            letter = _read_letter(raw)
-            if letter.id == letter_id:
-                note = NoteTurn(
-                    note=Note.RETRIED,
-                    author=letter.author,
-                    text=f"A fault kept the last message of {letter.author.display_name} from being answered. Answer it.",
-                    audience=Audience.PUBLIC,
-                    at=datetime.now(UTC),
-                    asks=True,
-                )
-                keys = [at.dead, at.due, at.wake, at.open, at.inbox(letter.thread)]
-                return bool(await self._run("retry", keys, [raw, str(letter.thread), self._encode(note).row]))
-        return False
+        return await self._letters.retry(letter_id, self._encode)
 
     async def drop(self, letter_id: str) -> bool:
         """Throw a dead letter away; whether it was there."""
-        for at, raw in await self._letters():
-            if _read_letter(raw).id == letter_id:
-                with mapped():
-                    return bool(await self._redis.lrem(at.dead, 1, cast("str", raw)))
-        return False
-
-    async def _letters(self) -> list[tuple[Partition, bytes]]:
-        found: list[tuple[Partition, bytes]] = []
-        for at in map(Partition, range(self.partitions)):
-            found += [(at, raw) for raw in await read_list(self._redis, at.dead)]
-        return found
+        return await self._letters.drop(letter_id)
 
     # --------------------------------------------------------------------------------------------------- private
 
@@ -398,16 +340,6 @@ class RedisMailbox:
 
     def _encode(self, turn: Turn) -> Entry:
         return codec.encode(turn, self._to_wire)
-
-    async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        with mapped():
-            return await self._scripts[script](keys=keys, args=args)
-
-    async def _fenced(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        result = await self._run(script, keys, args)
-        if result == b"fenced":
-            raise LeaseLost(script)
-        return result
 
 
 class RedisRefs:
@@ -432,31 +364,6 @@ class RedisRefs:
 def _ordered(lease: Lease, answer: object) -> Lease:
     order = _text(answer).removeprefix("order:")
     return replace(lease, order=Order(order) if order else None)
-
-
-def _letter(lease: Lease, reason: str) -> bytes:
-    return orjson.dumps(
-        {
-            "id": lease.token,
-            "thread": str(lease.thread),
-            "turn": lease.turn,
-            "reason": reason,
-            "at": datetime.now(UTC),
-            "author": _author(lease.mail[0].turn),
-        }
-    )
-
-
-def _read_letter(raw: bytes) -> DeadLetter:
-    values = orjson.loads(raw)
-    return DeadLetter(
-        id=values["id"],
-        thread=ThreadKey.parse(values["thread"]),
-        turn=values["turn"],
-        reason=values["reason"],
-        at=datetime.fromisoformat(values["at"]),
-        author=Person(**values["author"]),
-    )
 
 
 def _is_message(row: bytes, message_id: str) -> bool:

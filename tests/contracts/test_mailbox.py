@@ -14,6 +14,7 @@ from bot.llm.wire import to_wire
 from bot.messages import ThreadKey
 from bot.ports import Address, Lease, Mode, Order, Put, Reply
 from bot.store.client import Connections
+from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
 from tests.talk import ADA, ANN, BEN, a_thread, answered, resulted, said
 
@@ -298,7 +299,7 @@ async def test_an_overload_is_refused_and_can_come_again(connections: Connection
 async def test_the_door_closes_while_redis_is_nearly_full(connections: Connections) -> None:
     mailbox = RedisMailbox(connections, to_wire)
     used = (await connections.commands.info("memory"))["used_memory"]
-    guard = asyncio.create_task(mailbox.guard_memory())
+    guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
     try:
         await connections.commands.config_set("maxmemory", int(used * 1.1))
         async with asyncio.timeout(10):
@@ -428,10 +429,10 @@ async def test_a_claim_reads_no_more_than_the_window(patient: RedisMailbox) -> N
 
 @pytest.mark.behaviour("mailbox.partitions")
 async def test_the_number_of_partitions_cannot_change(connections: Connections) -> None:
-    await RedisMailbox(connections, to_wire, partitions=4).keep_partitions()
-    await RedisMailbox(connections, to_wire, partitions=4).keep_partitions()
+    await keep_partitions(connections.commands, 4)
+    await keep_partitions(connections.commands, 4)
     with pytest.raises(ConfigError, match="PARTITIONS"):
-        await RedisMailbox(connections, to_wire, partitions=2).keep_partitions()
+        await keep_partitions(connections.commands, 2)
 
 
 @pytest.mark.behaviour("mailbox.partitions")
@@ -446,3 +447,18 @@ async def test_every_partition_serves_its_threads(connections: Connections) -> N
             found.add(lease.thread)
             await settle(many, lease)
     assert found == threads
+
+
+@pytest.mark.behaviour("mailbox.safe")
+async def test_a_redis_that_would_lose_messages_is_refused(connections: Connections) -> None:
+    redis = connections.commands
+    await refuse_unsafe(redis)
+    try:
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        await redis.config_set("appendonly", "no")
+        with pytest.raises(ConfigError) as caught:
+            await refuse_unsafe(redis)
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+        await redis.config_set("appendonly", "yes")
+    assert [word for word in ("appendonly yes", "noeviction") if word not in str(caught.value)] == []

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from bot.store.mailbox import SCRIPTS
+from bot.store.lua import FOLDER
 
 
 class RedisProxy:
@@ -34,7 +34,7 @@ class RedisProxy:
         self._target = urlsplit(redis_url).path
         self._names = {
             hashlib.sha1(script.read_bytes(), usedforsecurity=False).hexdigest().encode(): script.stem
-            for script in SCRIPTS.glob("*.lua")
+            for script in FOLDER.glob("*.lua")
         }
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from adapters.console.platform import ConsolePlatform
 from bot.app import App, terminal
 from bot.messages import ThreadKey
 from bot.ports import Form
-from adapters.console.platform import ConsolePlatform
 from tests.stages.play import WAIT_S, played
 
 

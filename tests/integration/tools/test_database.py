@@ -211,7 +211,7 @@ async def test_a_postgres_that_goes_away_is_unavailable_and_comes_back(
         await desk.record_vote("default", thread="t", turn=1, person="p", value=-1)
 
 
-async def test_tools_say_that_the_order_system_is_away_and_count_no_miss(
+async def test_tools_say_that_the_order_system_is_away_and_count_no_miss_and_no_try(
     valve: Valve, postgres_url: str, tmp_path: Path, redis: Redis
 ) -> None:
     await migrate(postgres_url)
@@ -219,14 +219,19 @@ async def test_tools_say_that_the_order_system_is_away_and_count_no_miss(
         await demo.fill(database)
         shop = Shop(database, RedisSharedState(redis, namespace="test"))
         question = {"order_id": "123123", "email": "santa@clau.se"}
+        john = {"username": "john_doe", "api_key": "secret:1"}
         await valve.close()
         for _ in range(6):
             code, sentence = await shop.refusal("get_order_status", question, await shop.context())
             assert code == "unavailable"
             assert "ticket" in sentence
+        for _ in range(6):
+            key = await shop.context(secrets={"secret:1": "key"})
+            assert (await shop.refusal("verify_user", john, key))[0] == "unavailable"
         assert await shop.call("hand_over_to_human", {"reason": "nothing works"}, await shop.context())
         await valve.open()
         assert await shop.call("get_order_status", question, await shop.context())
+        assert await shop.call("verify_user", john, await shop.context(secrets={"secret:1": "key"}))
 
 
 async def test_an_exceptions_text_does_not_hold_what_a_customer_wrote(database: Database) -> None:

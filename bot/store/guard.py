@@ -1,0 +1,70 @@
+"""What is watched about the Redis that keeps conversations: its layout at the start, and its room all the time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from bot.errors import ConfigError, Transient
+from bot.store.client import mapped
+from bot.store.keys import PARTITION_COUNT
+from bot.store.mailbox import RedisMailbox
+
+MEMORY_SHARE = 0.8
+"""Share of Redis' `maxmemory` from which on nothing more is accepted: a full one can settle and so free nothing."""
+
+INTERVAL_S = 1.0
+
+
+async def keep_partitions(redis: Redis, partitions: int) -> None:
+    """Make sure that every process counts the same partitions: a thread's place follows from their number.
+
+    Raises:
+        ConfigError: the conversations in this Redis were laid out for another number.
+    """
+    with mapped():
+        await redis.set(PARTITION_COUNT, partitions, nx=True)
+        kept = int(await redis.get(PARTITION_COUNT) or 0)
+    if kept != partitions:
+        raise ConfigError(
+            f"PARTITIONS is {partitions}, but the conversations in this Redis were laid out for {kept}; set it to "
+            f"{kept}, or begin with an empty Redis."
+        )
+
+
+async def guard_memory(redis: Redis, mailbox: RedisMailbox) -> None:
+    """Close the mailbox's door while Redis has little room left; runs until cancelled."""
+    while True:
+        try:
+            with mapped():
+                memory = await redis.info("memory")
+            limit = memory.get("maxmemory", 0)
+            mailbox.closed = bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
+        except Transient:
+            pass  # while Redis is away, `put` says so itself
+        await asyncio.sleep(INTERVAL_S)
+
+
+async def refuse_unsafe(redis: Redis) -> None:
+    """Refuse a Redis that would lose what was accepted.
+
+    Raises:
+        ConfigError: it has no append-only file, or evicts keys when it is full; says how to mend it.
+    """
+    with mapped():
+        info = {**await redis.info("persistence"), **await redis.info("memory")}
+    problems = []
+    if not info.get("aof_enabled"):
+        problems.append(
+            "REDIS_URL: this Redis keeps no append-only file, so a restart would lose messages that were accepted; "
+            "start it with: appendonly yes, appendfsync always (or everysec, which may lose the last second)."
+        )
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        problems.append(
+            f"REDIS_URL: this Redis evicts keys when it is full ({policy}), so conversations would vanish; start it "
+            "with: maxmemory-policy noeviction."
+        )
+    if problems:
+        raise ConfigError(*problems)
