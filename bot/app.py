@@ -28,13 +28,14 @@ from bot.principal import Grants
 from bot.prompt import read_handbook, system_prompt
 from bot.secrets import Vault
 from bot.server import application, bind, is_loopback, serving
+from bot.services import Services
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.shared_state import RedisSharedState
+from bot.tasks import end
 from bot.toolbox import Toolbox
-from bot.turn import Services
 from bot.verification import Verification
 from bot.worker import Worker
 from tools import demo
@@ -77,9 +78,9 @@ class App:
             for task in done:
                 task.result()
         finally:
-            for task in [*sockets, worker]:
-                task.cancel()
-            await asyncio.gather(*sockets, worker, return_exceptions=True)
+            worker.cancel()  # once: a second time would cut its drain short
+            await asyncio.wait({worker})
+            await end(*sockets)
 
 
 @asynccontextmanager
@@ -153,7 +154,7 @@ async def running(
             attempts=settings.max_attempts,
         )
         guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        stack.callback(guard.cancel)
+        stack.push_async_callback(end, guard)
         url = ""
         if http:
             web = application(
@@ -223,8 +224,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
             api_key=key,
             base_url=base_url,
             model=settings.openai_model,
+            first_byte_timeout_s=settings.model_first_byte_timeout_s,
             stall_timeout_s=settings.model_stall_timeout_s,
             total_timeout_s=settings.model_timeout_s,
+            extra=settings.openai_extra,
+            count_tokens=settings.openai_stream_usage,
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from bot.errors import ConfigError
@@ -25,7 +26,17 @@ def _mapped(value: object) -> object:
     return {name: tenant for name, _, tenant in pairs}
 
 
+def _parsed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise ValueError("write a JSON object") from None
+
+
 Listed = Annotated[frozenset[str], BeforeValidator(_listed)]
+Extra = Annotated[dict[str, Any], BeforeValidator(_parsed)]
 Tenants = Annotated[dict[str, str], BeforeValidator(_mapped)]
 
 
@@ -40,6 +51,13 @@ class Settings(BaseModel):
     )
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model that talks with customers.")
     openai_vision_model: str | None = Field(None, description="Model that reads pictures; OPENAI_MODEL when absent.")
+
+    openai_extra: Extra = Field(
+        default_factory=dict, description="JSON object merged into every request, such as temperature or a cache hint."
+    )
+    openai_stream_usage: bool = Field(
+        True, description="Ask for token counts with each stream; false for an endpoint that refuses stream_options."
+    )
 
     redis_url: SecretStr | None = Field(
         None, description="Redis that keeps conversations; an embedded one when absent."
@@ -81,6 +99,9 @@ class Settings(BaseModel):
     tool_timeout_s: float = Field(10, gt=0, description="Time for a tool that names none of its own, in seconds.")
     model_stall_timeout_s: float = Field(
         20, gt=0, description="Longest silence of a model inside an answer, in seconds."
+    )
+    model_first_byte_timeout_s: float = Field(
+        30, gt=0, description="Longest silence of a model before its answer begins, in seconds."
     )
     model_timeout_s: float = Field(60, gt=0, description="Time for one request to the model, in seconds.")
     lease_s: float = Field(

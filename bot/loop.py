@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import groupby
@@ -72,7 +72,9 @@ LoopEvent = TextDelta | Asked | ToolStarted | Results | Answered
 class RunningTurn(Protocol):
     """What the loop reads of a turn, fresh each time, and what it does through it."""
 
-    number: int
+    @property
+    def number(self) -> int:
+        """The turn's number in the thread."""
 
     def turns(self) -> Sequence[Turn]:
         """The turn's own entries."""
@@ -82,9 +84,6 @@ class RunningTurn(Protocol):
 
     def shrink(self) -> None:
         """Make the window smaller, because the model reads less than was thought."""
-
-    async def call(self, call: ToolCall) -> Ran:
-        """Run one call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +140,11 @@ class Loop:
         self._effect = effect
         self._limits = limits or LoopLimits()
 
-    async def run(self, turn: RunningTurn) -> AsyncGenerator[LoopEvent, None]:
+    async def run(self, turn: RunningTurn, call: Callable[[ToolCall], Awaitable[Ran]]) -> AsyncGenerator[LoopEvent]:
         """Work on a turn until it is answered.
+
+        Args:
+            call: runs one call.
 
         Raises:
             Transient, Permanent: from the model; what is on the record stays valid and the turn can go on later.
@@ -151,7 +153,7 @@ class Loop:
         while True:
             progress = Progress.of(turn.turns())
             if progress.pending:
-                async with aclosing(self._run_pending(progress, turn)) as events:
+                async with aclosing(self._run_pending(progress, call)) as events:
                     async for event in events:
                         yield event
                 continue
@@ -184,7 +186,9 @@ class Loop:
             ModelRequest(system=self._system, messages=turn.messages(), tools=self._tools, may_call=may_call)
         )
 
-    async def _run_pending(self, progress: Progress, turn: RunningTurn) -> AsyncGenerator[LoopEvent, None]:
+    async def _run_pending(
+        self, progress: Progress, run: Callable[[ToolCall], Awaitable[Ran]]
+    ) -> AsyncGenerator[LoopEvent]:
         earlier = progress.earlier.copy()
         for batch in self._batches(progress.pending):
             admitted: list[tuple[ToolCall, Ran | None]] = []
@@ -194,7 +198,7 @@ class Loop:
             for call, refusal in admitted:
                 if refusal is None:
                     yield ToolStarted(call=call)
-            ran = iter(await asyncio.gather(*(turn.call(call) for call, refusal in admitted if refusal is None)))
+            ran = iter(await asyncio.gather(*(run(call) for call, refusal in admitted if refusal is None)))
             yield Results(results=tuple((call, refusal or next(ran)) for call, refusal in admitted))
 
     def _batches(self, pending: Sequence[tuple[int, ToolCall]]) -> Iterator[list[tuple[int, ToolCall]]]:
@@ -230,7 +234,7 @@ def _same(call: ToolCall) -> tuple[str, str]:
 
 def _last_words(completion: Completion, *, may_call: bool) -> Answered:
     text = completion.text.strip()
-    if completion.finish_reason == "content_filter":
+    if completion.finish_reason in ("content_filter", "refusal"):
         return Answered(text=WITHHELD, usage=completion.usage, replaces=True)
     if not text and not may_call:
         return Answered(text=STEP_LIMIT, usage=completion.usage, replaces=True)

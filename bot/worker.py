@@ -16,7 +16,9 @@ from bot.errors import LeaseLost, Transient
 from bot.messages import ThreadKey
 from bot.observe import RUNNING
 from bot.ports import Lease
-from bot.turn import Interrupt, Services, TurnRun
+from bot.services import Services
+from bot.tasks import end
+from bot.turn import Interrupt, TurnRun
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ class Worker:
         self._drain_s = drain_s
         self._runs: dict[ThreadKey, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._hearing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -49,13 +52,17 @@ class Worker:
         try:
             await asyncio.gather(*loops, *keepers)
         finally:
-            await _cancelled(loops)
+            self._stopping = True
+            for loop in loops:
+                loop.cancel()
+            await asyncio.wait(loops)
             await self._drain()
-            await _cancelled([*keepers, *self._hearing])
+            await end(*keepers, *self._hearing)
 
     async def _claim(self, partition: int) -> None:
         mailbox = self._services.mailbox
-        while True:
+        # A cancellation that a blocking read swallows (see `bot.tasks`) is made up for by the flag.
+        while not self._stopping:
             await self._slots.acquire()
             claiming = asyncio.create_task(mailbox.claim(partition))
             try:
@@ -142,9 +149,3 @@ class Worker:
         await asyncio.gather(*(run.interrupt(Interrupt.DRAIN) for run in list(self._runs.values())))
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=self._services.lease_s)
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

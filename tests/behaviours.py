@@ -176,6 +176,9 @@ PEOPLE = (
 )
 
 CRASHES = (
+    Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
+    Behaviour("crash.drain", "A stop completes what runs, gives back the rest uncounted, and exits with 0.", "F06"),
+    Behaviour("crash.many", "Several processes share the work and answer each message once.", "design 4"),
     Behaviour(
         "crash.once", "Killed anywhere, a fresh process leaves one ticket, one answer, a whole record.", "acceptance 21"
     ),

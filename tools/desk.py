@@ -27,7 +27,7 @@ _DAY = timedelta(days=1)
 _KEY_LIMIT_CHARS = 1024
 """A longer key is wrong without being hashed; hashing costs time in proportion."""
 
-_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
+HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
 """Argon2id, about 100 ms and 64 MiB a check."""
 
 _CHECKS_AT_ONCE = 2
@@ -40,11 +40,19 @@ class SqlDesk:
     Args:
         database: entered by whoever made it.
         now: the clock, aware UTC.
+        hasher: what a check of a key costs.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hasher: PasswordHasher = HASHER,
+    ) -> None:
         self._database = database
         self._now = now
+        self._hasher = hasher
         self._checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
 
     async def open_ticket(
@@ -123,7 +131,7 @@ class SqlDesk:
 
         found = await self._database.read(work)
         async with self._checks:
-            fits = await asyncio.to_thread(_key_fits, found[1] if found else None, key)
+            fits = await asyncio.to_thread(_key_fits, self._hasher, found[1] if found else None, key)
         return found[0] if found and fits else None
 
     async def save_upload(self, tenant: str, upload: Upload) -> None:
@@ -210,19 +218,19 @@ def fold_username(username: str) -> str:
 
 def hash_key(key: str) -> str:
     """What is kept of a customer's key."""
-    return _HASHER.hash(key)
+    return HASHER.hash(key)
 
 
 @functools.cache
-def _decoy() -> str:
-    return hash_key(secrets.token_urlsafe())
+def _decoy(hasher: PasswordHasher) -> str:
+    return hasher.hash(secrets.token_urlsafe())
 
 
-def _key_fits(stored: str | None, key: str) -> bool:
+def _key_fits(hasher: PasswordHasher, stored: str | None, key: str) -> bool:
     """Whether the key is right; does the same work when nobody has this name, so that time does not tell names."""
-    decoy = _decoy()
+    decoy = _decoy(hasher)
     try:
-        _HASHER.verify(stored or decoy, key[:_KEY_LIMIT_CHARS])
+        hasher.verify(stored or decoy, key[:_KEY_LIMIT_CHARS])
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None and len(key) <= _KEY_LIMIT_CHARS

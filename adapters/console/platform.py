@@ -176,8 +176,7 @@ class ConsolePlatform:
             self._show_form()
 
     async def notify(self, place: str, card: Card) -> None:
-        """Write a card."""
-        self._write(f"[{card.title}] {render_text(card.text)}\n")
+        """Nobody who works here sits at this terminal."""
 
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """There is nobody else here."""

@@ -26,9 +26,9 @@ from adapters.web.live import LiveReader
 from adapters.web.log import PageLog, PageThread
 from adapters.web.render import is_visible
 from adapters.web.session import Viewer
-from adapters.web.tasks import end
 from bot.errors import Transient
 from bot.ports import Mailbox
+from bot.tasks import end
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1500

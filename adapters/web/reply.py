@@ -9,10 +9,10 @@ from hashlib import blake2b
 from adapters.web.live import BEAT_S, LiveWriter
 from adapters.web.log import PageLog, PageThread
 from adapters.web.render import Item, place_for_answer, render_answer, render_call, render_result
-from adapters.web.tasks import end
 from bot.conversation import AssistantTurn, NoteTurn, ToolCall, ToolTurn, UserTurn
 from bot.errors import Permanent, Transient
 from bot.ports import Activity, Lease, Reply, ToolFinished
+from bot.tasks import end
 
 PACE_S = 0.04
 """Between two pieces of text: as smooth as the eye sees, and a fraction of the deltas that a model sends."""

@@ -17,6 +17,10 @@ from psycopg import sql
 
 LIMIT_S = 60
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 512 * 1024 * 1024
+"""What a cluster may need; making a database there is twenty times as fast as on a disk."""
+
 # Nothing of it outlives the tests, so nothing of it waits for a disk.
 SETTINGS = (
     "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=100"
@@ -46,7 +50,8 @@ class Postgres:
     @contextmanager
     def running(cls, binaries: Path) -> Iterator[Postgres]:
         """Make a cluster, start it, and remove it afterwards."""
-        folder = Path(tempfile.mkdtemp(prefix="frontdesk-postgres-"))
+        in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+        folder = Path(tempfile.mkdtemp(prefix="frontdesk-postgres-", dir=MEMORY if in_memory else None))
         data = folder / "data"
         user = _unprivileged_user()
         if user is not None:
@@ -70,12 +75,17 @@ class Postgres:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty database, dropped afterwards with whoever is still connected."""
+    def database(self, *, template: str = "template1") -> Iterator[str]:
+        """The URL of a database, dropped afterwards with whoever is still connected.
+
+        Args:
+            template: the name, or the URL, of the database that it is a copy of; nobody may be connected to it.
+        """
         name = f"test_{next(self._numbers)}"
         identifier = sql.Identifier(name)
+        source = sql.Identifier(template.partition("@/")[2].partition("?")[0] or template)
         with psycopg.connect(host=str(self._folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, source))
             try:
                 yield f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
             finally:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
-from collections.abc import AsyncIterator, Mapping
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sqlalchemy import select
@@ -26,9 +30,10 @@ from bot.store.codec import encode
 from bot.store.shared_state import RedisSharedState
 from bot.tool import Tool, ToolContext
 from bot.verification import Verification
+from tests.servers.postgres import Postgres
 from tools import Kit, build, demo
 from tools.database import Database, migrate
-from tools.desk import SqlDesk, hash_key
+from tools.desk import SqlDesk
 from tools.tables import audit
 
 
@@ -81,7 +86,7 @@ class Shop:
 
     def __init__(self, database: Database, state: RedisSharedState) -> None:
         self.database = database
-        self.desk = SqlDesk(database)
+        self.desk = SqlDesk(database, hasher=QUICK)
         self.vision = ScriptedVision()
         self.files = Files()
         self.handed_over: list[str] = []
@@ -188,19 +193,59 @@ def conversation(said: Mapping[str, str]) -> Conversation:
     return Conversation(entries=tuple(encode(turn, to_wire) for turn in turns))
 
 
-_hash_once = functools.cache(hash_key)
+QUICK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""Keys are checked hundreds of times here; one test looks at what a real check costs."""
+
+hash_quickly = functools.cache(QUICK.hash)
+
+
+async def _prepare(url: str, *, filled: bool) -> None:
+    await migrate(url)
+    if filled:
+        async with Database(url) as database:
+            await demo.fill(database, hash_key=hash_quickly)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_sources(tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Path]:
+    """A migrated database without (False) and with (True) the demo's shop, for tests to copy."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    sources = {filled: folder / f"{filled}.sqlite3" for filled in (False, True)}
+    for filled, path in sources.items():
+        asyncio.run(_prepare(f"sqlite:///{path}", filled=filled))
+    return sources
+
+
+@pytest.fixture(scope="session")
+def _postgres_sources(_postgres: Postgres) -> Iterator[Mapping[bool, str]]:
+    """The same in PostgreSQL."""
+    with _postgres.database() as empty, _postgres.database() as filled:
+        asyncio.run(_prepare(empty, filled=False))
+        asyncio.run(_prepare(filled, filled=True))
+        yield {False: empty, True: filled}
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
+def _copied_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    filled = "shop" in request.fixturenames
+    if request.param == "sqlite":
+        path = tmp_path / "frontdesk.sqlite3"
+        shutil.copyfile(request.getfixturevalue("_sqlite_sources")[filled], path)
+        yield f"sqlite:///{path}"
+        return
+    sources, postgres = request.getfixturevalue("_postgres_sources"), request.getfixturevalue("_postgres")
+    with postgres.database(template=sources[filled]) as url:
+        yield url
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database, once SQLite and once PostgreSQL."""
-    await migrate(database_url)
-    async with Database(database_url) as opened:
+async def database(_copied_url: str) -> AsyncIterator[Database]:
+    """A migrated database, once SQLite and once PostgreSQL; a test that asks for `shop` has the demo's data in it."""
+    async with Database(_copied_url) as opened:
         yield opened
 
 
 @pytest.fixture
 async def shop(database: Database, redis: Redis) -> Shop:
     """The demo's shop in the tenant `default`."""
-    await demo.fill(database, hash_key=_hash_once)
     return Shop(database, RedisSharedState(redis, namespace="test"))

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
 from bot.store.shared_state import RedisSharedState
-from tests.integration.tools.conftest import Shop
+from tests.integration.tools.conftest import Shop, hash_quickly
 from tools import demo
 from tools.database import PATIENCE_S, Database, DatabaseUnavailable, create_engine, migrate, parse_url
 from tools.desk import SqlDesk
@@ -78,21 +78,27 @@ async def test_every_table_has_the_tenant_in_its_key() -> None:
 
 @pytest.mark.timeout_s(60)
 async def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
+    # Four processes that have everything loaded and wait for one pipe to be closed.
     program = (
-        "import asyncio, sys\n"
+        "import asyncio, os, sys\n"
         "from tools.database import migrate\n"
-        "sys.stdin.readline()\n"
-        "asyncio.run(migrate(sys.argv[1]))\n"
+        "wait, go = os.pipe()\n"
+        "children = []\n"
+        "for _ in range(4):\n"
+        "    if (child := os.fork()) == 0:\n"
+        "        os.close(go)\n"
+        "        os.read(wait, 1)\n"
+        "        asyncio.run(migrate(sys.argv[1]))\n"
+        "        os._exit(0)\n"
+        "    children.append(child)\n"
+        "os.close(go)\n"
+        "sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))\n"
     )
-    starts = [
-        asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, database_url, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        for _ in range(4)
-    ]
-    children = await asyncio.gather(*starts)
-    results = await asyncio.gather(*(child.communicate(b"go\n") for child in children))
-    assert [child.returncode for child in children] == [0] * 4, [errors for _, errors in results]
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, database_url, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await started.communicate()
+    assert started.returncode == 0, errors
     async with Database(database_url) as database:
         await demo.fill(database)
 
@@ -102,10 +108,10 @@ async def test_migrating_in_one_process_many_times_at_once_is_safe(database_url:
 
 
 async def test_the_demo_shop_is_put_in_once_and_changes_are_kept(database: Database) -> None:
-    await demo.fill(database)
+    await demo.fill(database, hash_key=hash_quickly)
     closed = update(tickets).where(tickets.c.number == 12345).values(status="Closed")
     await database.write(lambda connection: connection.execute(closed))
-    await asyncio.gather(*(demo.fill(database) for _ in range(3)))
+    await asyncio.gather(*(demo.fill(database, hash_key=hash_quickly) for _ in range(3)))
     ticket = await SqlDesk(database).find_ticket("default", 12345)
     assert ticket is not None
     assert (ticket.status, ticket.issue, ticket.customer) == ("Closed", "Billing Query", "john_doe")
@@ -216,18 +222,16 @@ async def test_tools_say_that_the_order_system_is_away_and_count_no_miss_and_no_
 ) -> None:
     await migrate(postgres_url)
     async with Database(f"{postgres_url.partition('host=')[0]}host={tmp_path}") as database:
-        await demo.fill(database)
+        await demo.fill(database, hash_key=hash_quickly)
         shop = Shop(database, RedisSharedState(redis, namespace="test"))
         question = {"order_id": "123123", "email": "santa@clau.se"}
         john = {"username": "john_doe", "api_key": "secret:1"}
         await valve.close()
-        for _ in range(6):
-            code, sentence = await shop.refusal("get_order_status", question, await shop.context())
-            assert code == "unavailable"
-            assert "ticket" in sentence
-        for _ in range(6):
-            key = await shop.context(secrets={"secret:1": "key"})
-            assert (await shop.refusal("verify_user", john, key))[0] == "unavailable"
+        for name, arguments in (("get_order_status", question), ("verify_user", john)):
+            contexts = [await shop.context(secrets={"secret:1": "key"}) for _ in range(6)]
+            refusals = await asyncio.gather(*(shop.refusal(name, arguments, context) for context in contexts))
+            assert {code for code, _ in refusals} == {"unavailable"}, name
+            assert all("ticket" in sentence for _, sentence in refusals)
         assert await shop.call("hand_over_to_human", {"reason": "nothing works"}, await shop.context())
         await valve.open()
         assert await shop.call("get_order_status", question, await shop.context())

@@ -1,0 +1,78 @@
+"""The calls of one turn: each gets its context, and what a call sets off besides its result happens here."""
+
+from __future__ import annotations
+
+import structlog
+
+from bot import evidence
+from bot.claimed import ClaimedTurn
+from bot.conversation import ToolCall
+from bot.ports import Card, Platform
+from bot.services import Services
+from bot.tool import ToolContext
+from bot.toolbox import Ran
+
+log = structlog.get_logger(__name__)
+
+ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
+
+FORM_HELPS = frozenset({"verification_required", "secret_unavailable"})
+"""Rules whose refusal puts the private form before the person."""
+
+
+class Calls:
+    """Runs the calls of a turn.
+
+    Args:
+        platform: where the turn's thread is.
+    """
+
+    def __init__(self, turn: ClaimedTurn, services: Services, platform: Platform) -> None:
+        self._turn = turn
+        self._services = services
+        self._platform = platform
+        self._offered = False
+
+    async def run(self, call: ToolCall) -> Ran:
+        """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
+        ran = await self._services.toolbox.run(call, await self._context(call))
+        if ran.rule in FORM_HELPS and not self._offered:
+            self._offered = True
+            thread, author = self._turn.lease.thread, self._turn.author
+            await self._platform.offer(thread, author, await self._services.verification.form(thread, author))
+        return ran
+
+    async def _context(self, call: ToolCall) -> ToolContext:
+        services, turn = self._services, self._turn
+        thread, author = turn.lease.thread, turn.author
+        tenant, key = services.tenant_of(thread.space), f"{thread}/{turn.number}/{call.id}"
+        check = services.verification.check
+        return ToolContext(
+            tenant=tenant,
+            thread=thread,
+            author=author,
+            principal=await services.grants.principal(thread, author.id),
+            audience=turn.audience,
+            idempotency_key=key,
+            secrets=services.vault.opener(thread, author.id),
+            read=lambda attachment: self._platform.fetch(attachment, ATTACHMENT_LIMIT_BYTES),
+            wrote=lambda link: evidence.wrote(turn.lease.record, author.id, link),
+            verify=lambda username, secret: check(thread, author.id, tenant, username, secret, key),
+            hand_over=self._hand_over,
+            state=services.tool_state.within(call.name),
+            attachments=turn.attachments(),
+        )
+
+    async def _hand_over(self, reason: str) -> None:
+        """A human has the thread from the next turn on, and whoever works here is told."""
+        thread, author = self._turn.lease.thread, self._turn.author
+        await self._services.mailbox.hand_over(thread)
+        who = f"{author.display_name} ({author.organisation})" if author.organisation else author.display_name
+        card = Card(
+            title=f"{who} is waiting for a human",
+            text=reason,
+            thread=thread,
+            buttons={"handback": "Hand back to Frontdesk"},
+        )
+        await self._platform.notify("", card)
+        log.info("handed_over")

@@ -1,0 +1,91 @@
+"""A claimed turn as it stands on the record: its own entries, whom it serves, and the window that a model is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot import history
+from bot.conversation import AssistantTurn, NoteTurn, ToolTurn, Turn, UserTurn
+from bot.loop import Progress
+from bot.messages import Attachment, Audience, Person
+from bot.ports import Lease, Mode
+
+_HAS_ATTACHMENTS = b'"attachments":[{'
+
+
+class ClaimedTurn:
+    """The turn of a lease. It changes only by taking the lease as it is after an operation of the mailbox.
+
+    Args:
+        history_tokens: budget of the window.
+    """
+
+    def __init__(self, lease: Lease, *, history_tokens: int) -> None:
+        window = history.window(lease.record, budget_tokens=history_tokens, begins=lease.begins)
+        self.lease = replace(lease, record=window)
+        self._turns = [entry.turn for entry in lease.mail]
+
+    @property
+    def number(self) -> int:
+        """The turn's number in the thread."""
+        return self.lease.turn
+
+    def take(self, lease: Lease) -> None:
+        """Go on with the lease as it is after an operation; what is new on its record belongs to the turn."""
+        known = self.lease.record.length - lease.record.start
+        self._turns += [entry.turn for entry in lease.record.entries[known:]]
+        self.lease = lease
+
+    def shrink(self) -> None:
+        """Make the window half as large."""
+        self.lease = replace(self.lease, record=history.halved(self.lease.record, begins=self.lease.begins))
+
+    def turns(self) -> Sequence[Turn]:
+        """The turn's own entries."""
+        return self._turns
+
+    def messages(self) -> Sequence[bytes]:
+        """The window of the conversation as Chat Completions messages."""
+        return [entry.wire for entry in self.lease.record.entries]
+
+    def progress(self) -> Progress:
+        """What the turn has done."""
+        return Progress.of(self._turns)
+
+    def said(self) -> list[str]:
+        """What the model said in this turn so far, before and between calls."""
+        return [turn.text for turn in self._turns if isinstance(turn, AssistantTurn) and turn.text]
+
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files in the window, newest last."""
+        found: dict[str, Attachment] = {}
+        for entry in self.lease.record.entries:
+            if _HAS_ATTACHMENTS in entry.row and isinstance(turn := entry.turn, UserTurn):
+                found.update((attachment.id, attachment) for attachment in turn.attachments)
+        return tuple(found.values())
+
+    @property
+    def author(self) -> Person:
+        """The one person whom this turn serves."""
+        return next(turn.author for turn in self._turns if not isinstance(turn, AssistantTurn | ToolTurn))
+
+    @property
+    def audience(self) -> Audience:
+        """Who can read the answer; the widest of what the mail says."""
+        heard = [turn.audience for turn in self._turns if isinstance(turn, UserTurn | NoteTurn)]
+        return max(heard, key=list(Audience).index, default=Audience.PUBLIC)
+
+    @property
+    def is_to_be_answered(self) -> bool:
+        """Whether somebody asked, the bot has the thread, and what was asked is not deleted."""
+        return self.lease.mode is Mode.BOT and any(
+            turn.asks and (isinstance(turn, NoteTurn) or bool(turn.text or turn.attachments))
+            for turn in self._turns
+            if isinstance(turn, UserTurn | NoteTurn)
+        )
+
+    @property
+    def showed_a_secret(self) -> bool:
+        """Whether a secret was typed where others read along."""
+        return self.audience.is_overheard and any(isinstance(turn, UserTurn) and turn.secrets for turn in self._turns)

@@ -1,0 +1,46 @@
+"""What the turns of one process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.loop import Loop
+from bot.ports import Mailbox, Platform, SharedState
+from bot.principal import Grants
+from bot.secrets import Vault
+from bot.toolbox import Toolbox
+from bot.verification import Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Made once, in `bot/app.py`.
+
+    Args:
+        platforms: name -> platform; threads of other platforms are left to other processes.
+        tool_state: where tools keep facts, each in a namespace of its own.
+        tenant_of: space -> tenant.
+        link_hosts: hosts that an answer may link to.
+        canaries: values that must never leave.
+        history_tokens: budget of the window.
+        turn_timeout_s: time for one attempt at a turn.
+        lease_s: how long a claim holds without renewal.
+        attempts: claims of a turn before it is given up.
+    """
+
+    mailbox: Mailbox
+    platforms: Mapping[str, Platform]
+    loop: Loop
+    toolbox: Toolbox
+    grants: Grants
+    vault: Vault
+    verification: Verification
+    tool_state: SharedState
+    tenant_of: Callable[[str], str]
+    link_hosts: frozenset[str]
+    canaries: frozenset[str]
+    history_tokens: int
+    turn_timeout_s: float
+    lease_s: float
+    attempts: int

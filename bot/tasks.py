@@ -1,0 +1,20 @@
+"""Ending tasks for certain."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+_AGAIN_S = 0.1
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they are over.
+
+    Once is not always enough: before Python 3.12 `asyncio.wait_for`, through which the Redis client writes, forgets a
+    cancellation that comes in the moment in which the write succeeds (python/cpython#86296).
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_AGAIN_S)
