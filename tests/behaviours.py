@@ -274,6 +274,13 @@ CORE = (
     Behaviour("codec.version", "Rows of this version are read for ever; later ones are left for later workers.", "F65"),
 )
 
+STANDIN = (
+    Behaviour("standin.protocol", "The stand-in refuses what a strict provider refuses.", "issue 2, make demo"),
+    Behaviour("standin.conversations", "It holds conversations 1-9 in one's own words.", "issue 2, make demo"),
+    Behaviour("standin.receipt", "It reads a picture of a receipt, offline.", "issue 2, make demo"),
+    Behaviour("standin.orphan", "It ends with whoever started it.", "issue 2, make demo"),
+)
+
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
     area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
+from bot.errors import ToolDenied
 from bot.tool import Tool, ToolContext, tool
 from tools.kit import Kit
 from tools.text import scrub_line
@@ -21,9 +22,11 @@ ApiKey = Annotated[
     Field(
         max_length=1024,
         description="The handle that stands in the conversation for the customer's key, such as 'secret:1'. Never a "
-        "key itself; when there is no handle, ask the customer to use the private form.",
+        "key itself. Leave it out when there is no handle: then a private form is put before the customer.",
     ),
 ]
+
+NO_KEY = SecretStr("")
 
 
 class Verified(BaseModel):
@@ -39,9 +42,15 @@ def build(_: Kit) -> Tool:
     """The tool `verify_user`."""
 
     @tool(effect="write")
-    async def verify_user(context: ToolContext, username: Username, api_key: ApiKey) -> Verified:
-        """Verify who the customer is, with their username and the handle of the key that they typed. Only after that
-        can the status of their tickets be looked up."""
+    async def verify_user(context: ToolContext, username: Username, api_key: ApiKey = NO_KEY) -> Verified:
+        """Verify who the customer is, with their username and the handle of the key that they typed; without a key a
+        private form is put before them. Only after that can the status of their tickets be looked up."""
+        if api_key == NO_KEY:
+            raise ToolDenied(
+                "verification_required",
+                "A private form has been put before this person. Ask them to use it; what they asked for goes on by "
+                "itself when they have.",
+            )
         principal = await context.verify(username, api_key)
         return Verified(username=principal.customer, until=principal.until, advice=_advice(context))
 

@@ -168,8 +168,7 @@ def _receipt(goal: Goal, memory: Memory) -> Move:
 def _ticket(goal: Goal, memory: Memory) -> Move:
     language = memory.language
     if not memory.ticket:
-        check = "" if memory.was_verified else " " + say(language, "ticket_needs_check")
-        return Ask(text=say(language, "ask_ticket_number") + check)
+        return _ticket_number(memory)
     use = Use.of(TOOLS[Aim.TICKET], ticket_id=memory.ticket)
     returned = goal.outcome(use)
     if returned is None:
@@ -184,6 +183,19 @@ def _ticket(goal: Goal, memory: Memory) -> Move:
     if returned.error is not None:
         return _failure(returned, memory, f"ticket {memory.ticket} could not be looked up")
     return Tell(text=render_ticket(_fields(returned), memory.ticket, language))
+
+
+def _ticket_number(memory: Memory) -> Move:
+    """Ask for it; who is not verified and gave a username gets the private form meanwhile."""
+    number = say(memory.language, "ask_ticket_number")
+    if memory.was_verified:
+        return Ask(text=number)
+    if not memory.username or memory.secret:
+        return Ask(text=f"{number} {say(memory.language, 'ticket_needs_check')}")
+    form = Use.of(TOOLS[Aim.VERIFY], username=memory.username)
+    if form not in memory.results:
+        return Act(uses=(form,))
+    return Ask(text=f"{say(memory.language, 'verification_required')} {number}")
 
 
 def _verify(goal: Goal, memory: Memory) -> Move:

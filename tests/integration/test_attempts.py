@@ -24,6 +24,7 @@ class Clock:
         self.at += timedelta(seconds=seconds)
 
 
+@pytest.mark.behaviour("tools.counted")
 async def test_a_pause_ends_and_one_more_miss_begins_the_next(redis: Redis) -> None:
     state, clock = RedisSharedState(redis, "test"), Clock()
     misses = Attempts(limit=5, window_s=3600, pause_s=900, now=clock)
@@ -41,6 +42,7 @@ async def test_a_pause_ends_and_one_more_miss_begins_the_next(redis: Redis) -> N
         assert await misses.begin(state, "p", f"later {number}")
 
 
+@pytest.mark.behaviour("tools.counted")
 async def test_of_forty_at_once_five_may_try(redis: Redis) -> None:
     state = RedisSharedState(redis, "test")
     tries = Attempts(limit=5, window_s=3600, pause_s=3600)
@@ -48,6 +50,7 @@ async def test_of_forty_at_once_five_may_try(redis: Redis) -> None:
     assert sum(allowed) == 5
 
 
+@pytest.mark.behaviour("tools.counted")
 async def test_forgiving_takes_back_one_try_and_no_other(redis: Redis) -> None:
     state = RedisSharedState(redis, "test")
     tries = Attempts(limit=2, window_s=3600, pause_s=3600)

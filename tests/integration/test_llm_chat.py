@@ -63,6 +63,7 @@ async def answer(chat: OpenAIChat, request: ModelRequest = ASK) -> tuple[str, Co
 # ---------------------------------------------------------------------------------------------------- whole answers
 
 
+@pytest.mark.behaviour("model.stream")
 async def test_text_comes_in_deltas_and_whole_at_the_end(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.says("Grüße aus Grönland 🛷 und Tschüss"))
     text, completion = await answer(chat)
@@ -71,6 +72,7 @@ async def test_text_comes_in_deltas_and_whole_at_the_end(model: ScriptedModel, c
     assert completion.usage == Usage(input_tokens=100, output_tokens=20)
 
 
+@pytest.mark.behaviour("model.stream")
 async def test_calls_are_joined_in_order(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.calls(("look", {"at": "Bäume"}), ("look", "{bad"), text="One moment."))
     text, completion = await answer(chat)
@@ -82,6 +84,7 @@ async def test_calls_are_joined_in_order(model: ScriptedModel, chat: OpenAIChat)
     )
 
 
+@pytest.mark.behaviour("model.stream")
 async def test_text_is_given_out_as_it_comes(model: ScriptedModel, chat: OpenAIChat) -> None:
     reply = play.held("Hel", "lo")
     model.plays(reply)
@@ -93,6 +96,7 @@ async def test_text_is_given_out_as_it_comes(model: ScriptedModel, chat: OpenAIC
     assert isinstance(await anext(stream), Completion)
 
 
+@pytest.mark.behaviour("model.stream")
 async def test_a_character_cut_between_packets_arrives_whole(model: ScriptedModel, chat: OpenAIChat) -> None:
     whole = chunk({"content": "naïve 🛷"})
     pauses = [play.Pause() for _ in whole]
@@ -113,6 +117,7 @@ async def test_a_character_cut_between_packets_arrives_whole(model: ScriptedMode
 USAGE_FIRST = {"prompt_tokens": 7, "completion_tokens": None, "prompt_tokens_details": {"cached_tokens": 5}}
 
 
+@pytest.mark.behaviour("model.dialects")
 @pytest.mark.parametrize(
     ("steps", "text"),
     [
@@ -145,17 +150,20 @@ async def test_other_ways_to_say_the_same(
     assert (shown, completion.text, completion.finish_reason) == (text, text, "stop")
 
 
+@pytest.mark.behaviour("model.dialects")
 async def test_usage_without_choices_is_kept(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(sends(chunk(usage=USAGE_FIRST), chunk({"content": "a"}, "stop")))
     _, completion = await answer(chat)
     assert completion.usage == Usage(input_tokens=7, output_tokens=0, cached_tokens=5)
 
 
+@pytest.mark.behaviour("model.dialects")
 async def test_no_done_and_no_end_is_an_end_once_the_reason_is_known(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(sends(chunk({"content": "a"}, "stop"), play.Hang()))
     assert (await answer(chat))[1].text == "a"
 
 
+@pytest.mark.behaviour("model.dialects")
 async def test_a_reset_after_the_reason_does_no_harm(model: ScriptedModel, chat: OpenAIChat) -> None:
     pause = play.Pause()
     model.plays(sends(chunk({"content": "a"}, "stop"), pause, play.Abort()))
@@ -171,6 +179,7 @@ UNFINISHED = "model_stream_unfinished"
 MALFORMED = "model_stream_malformed"
 
 
+@pytest.mark.behaviour("model.passing")
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -213,6 +222,7 @@ async def test_what_may_work_later(model: ScriptedModel, chat: OpenAIChat, reply
     assert (await answer(chat))[0] == "fine"
 
 
+@pytest.mark.behaviour("model.passing")
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -235,6 +245,7 @@ async def test_a_rate_limit_says_when(
     assert (caught.value.reason, caught.value.retry_after_s) == ("model_rate_limited", seconds)
 
 
+@pytest.mark.behaviour("model.permanent")
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -253,6 +264,7 @@ async def test_what_is_refused_for_good(model: ScriptedModel, chat: OpenAIChat, 
     assert caught.value.reason == reason
 
 
+@pytest.mark.behaviour("model.permanent")
 @pytest.mark.parametrize(
     "reply",
     [
@@ -270,6 +282,7 @@ async def test_a_request_that_is_too_long(model: ScriptedModel, chat: OpenAIChat
         await answer(chat)
 
 
+@pytest.mark.behaviour("model.dialects")
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -289,11 +302,13 @@ async def test_answers_that_ended_for_another_reason(
     assert (completion.text, completion.finish_reason) == expected
 
 
+@pytest.mark.behaviour("model.dialects")
 async def test_a_stop_reason_with_calls_is_calls(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.calls(("look", {}), finish="stop"))
     assert (await answer(chat))[1].finish_reason == "tool_calls"
 
 
+@pytest.mark.behaviour("model.passing")
 async def test_nobody_listens() -> None:
     chat = OpenAIChat(api_key="sk-test", base_url="http://127.0.0.1:9/v1", model="m")
     with pytest.raises(Transient) as caught:
@@ -302,6 +317,7 @@ async def test_nobody_listens() -> None:
     await chat.aclose()
 
 
+@pytest.mark.behaviour("model.passing")
 async def test_a_name_that_does_not_exist() -> None:
     chat = OpenAIChat(api_key="sk-test", base_url="http://model.invalid/v1", model="m")
     with pytest.raises(Transient) as caught:
@@ -313,6 +329,7 @@ async def test_a_name_that_does_not_exist() -> None:
 # ----------------------------------------------------------------------------------------------------------- limits
 
 
+@pytest.mark.behaviour("model.bounded")
 @pytest.mark.parametrize(
     ("reply", "limits", "reason"),
     [
@@ -332,6 +349,7 @@ async def test_time_is_limited(model: ScriptedModel, reply: play.Reply, limits: 
         await model.left(1)
 
 
+@pytest.mark.behaviour("model.bounded")
 async def test_a_cancelled_reader_is_cancelled_and_not_late(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.hangs())
     task = asyncio.create_task(answer(chat))
@@ -342,6 +360,7 @@ async def test_a_cancelled_reader_is_cancelled_and_not_late(model: ScriptedModel
     await model.left(1)
 
 
+@pytest.mark.behaviour("model.bounded")
 async def test_an_endless_answer_is_cut_at_the_limit(model: ScriptedModel) -> None:
     model.plays(sends(chunk({"content": "äbc " * 50}), play.Endless()))
     async with chat_with(model, answer_limit_bytes=40_001) as chat:
@@ -352,6 +371,7 @@ async def test_an_endless_answer_is_cut_at_the_limit(model: ScriptedModel) -> No
     assert 39_998 <= len(text.encode()) <= 40_001
 
 
+@pytest.mark.behaviour("model.bounded")
 async def test_endless_arguments_are_cut_and_no_call_is_kept(model: ScriptedModel, chat: OpenAIChat) -> None:
     fragment = {"index": 0, "function": {"name": "look", "arguments": "x" * 1000}}
     model.plays(sends(chunk({"tool_calls": [fragment]}), play.Endless()))
@@ -359,6 +379,7 @@ async def test_endless_arguments_are_cut_and_no_call_is_kept(model: ScriptedMode
     assert (completion.calls, completion.finish_reason) == ((), "length")
 
 
+@pytest.mark.behaviour("model.bounded")
 async def test_an_endless_error_is_not_read_to_its_end(model: ScriptedModel, chat: OpenAIChat) -> None:
     head = b"HTTP/1.1 500 X\r\ncontent-type: text/plain\r\n\r\n"
     model.plays(play.Reply(steps=(head, b"x" * 10_000, play.Endless()), raw=True))
@@ -368,6 +389,7 @@ async def test_an_endless_error_is_not_read_to_its_end(model: ScriptedModel, cha
     await model.left(1)
 
 
+@pytest.mark.behaviour("model.connections")
 async def test_closing_the_iterator_closes_the_connection(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.hangs("Hel"))
     async with contextlib.aclosing(chat.stream(ASK)) as stream:
@@ -375,6 +397,7 @@ async def test_closing_the_iterator_closes_the_connection(model: ScriptedModel, 
     await model.left(1)
 
 
+@pytest.mark.behaviour("model.connections")
 async def test_connections_are_used_again(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.answers(play.says("a b c"))
     for _ in range(5):
@@ -388,6 +411,7 @@ async def test_connections_are_used_again(model: ScriptedModel, chat: OpenAIChat
 # ------------------------------------------------------------------------------------------------------ what is sent
 
 
+@pytest.mark.behaviour("model.request")
 async def test_the_request(model: ScriptedModel) -> None:
     model.plays(play.says("ok"))
     async with chat_with(model, extra={"temperature": 0.2}) as chat:
@@ -406,6 +430,7 @@ async def test_the_request(model: ScriptedModel) -> None:
     assert sent.headers["authorization"] == "Bearer sk-test"
 
 
+@pytest.mark.behaviour("model.request")
 async def test_the_beginning_stays_the_same_byte_by_byte(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.answers(play.says("ok"))
     messages = [user("Hi")]
@@ -420,6 +445,7 @@ async def test_the_beginning_stays_the_same_byte_by_byte(model: ScriptedModel, c
     assert model.requests[2].tools == ["look"]
 
 
+@pytest.mark.behaviour("model.request")
 async def test_without_tools_nothing_is_said_of_tools(model: ScriptedModel) -> None:
     model.plays(play.says("ok"))
     async with chat_with(model, count_tokens=False) as chat:
@@ -427,6 +453,7 @@ async def test_without_tools_nothing_is_said_of_tools(model: ScriptedModel) -> N
     assert set(model.requests[0].json) == {"model", "stream", "messages"}
 
 
+@pytest.mark.behaviour("model.request")
 async def test_a_large_request_goes_out_whole_and_with_its_length(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.says("ok"))
     messages = tuple(user("x" * 1000) for _ in range(3000))
@@ -435,6 +462,7 @@ async def test_a_large_request_goes_out_whole_and_with_its_length(model: Scripte
     assert int(model.requests[0].headers["content-length"]) == len(model.requests[0].body)
 
 
+@pytest.mark.behaviour("model.permanent")
 def test_settings_that_would_break_the_request_are_refused() -> None:
     with pytest.raises(ConfigError, match="messages, stream"):
         OpenAIChat(api_key="k", base_url=None, model="m", extra={"messages": [], "stream": False})
@@ -443,6 +471,7 @@ def test_settings_that_would_break_the_request_are_refused() -> None:
 # ------------------------------------------------------------------------------------------- the server sees mistakes
 
 
+@pytest.mark.behaviour("model.strict")
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
@@ -459,6 +488,7 @@ async def test_a_strict_endpoint_would_refuse(request_: Callable[[], ModelReques
     assert problem in model.violations[0]
 
 
+@pytest.mark.behaviour("model.strict")
 async def test_a_changed_beginning_is_seen() -> None:
     async with ScriptedModel(strict=False) as model, chat_with(model) as chat:
         model.answers(play.says("ok"))

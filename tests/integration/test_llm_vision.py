@@ -57,6 +57,7 @@ async def vision(model: ScriptedModel) -> AsyncIterator[OpenAIVision]:
     await vision.aclose()
 
 
+@pytest.mark.behaviour("model.vision")
 async def test_a_picture_is_read(model: ScriptedModel, vision: OpenAIVision) -> None:
     model.sees(play.reads(GOOD))
     assert await vision.extract(IMAGE, Receipt) == Receipt.model_validate(GOOD)
@@ -66,6 +67,7 @@ async def test_a_picture_is_read(model: ScriptedModel, vision: OpenAIVision) -> 
     assert base64.b64decode(url.removeprefix("data:image/png;base64,")) == IMAGE.data
 
 
+@pytest.mark.behaviour("model.vision")
 @pytest.mark.parametrize(
     "first", [play.reads(BAD), play.reads("no JSON"), play.reads(None, refusal="I will not."), play.reads(None)]
 )
@@ -77,6 +79,7 @@ async def test_what_does_not_fit_is_asked_once_more(
     assert "does not fit" in model.requests[1].messages[-1]["content"]
 
 
+@pytest.mark.behaviour("model.vision")
 @pytest.mark.parametrize("reply", [play.reads(BAD), play.reads(None, refusal="no"), play.reads("x" * 300_000)])
 async def test_what_never_fits_is_unreadable(model: ScriptedModel, vision: OpenAIVision, reply: play.Reply) -> None:
     model.sees(reply, reply)
@@ -85,6 +88,7 @@ async def test_what_never_fits_is_unreadable(model: ScriptedModel, vision: OpenA
     assert caught.value.code == "unreadable"
 
 
+@pytest.mark.behaviour("model.passing")
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -106,6 +110,7 @@ async def test_an_endpoint_that_is_not_available(
     assert caught.value.reason == reason
 
 
+@pytest.mark.behaviour("model.permanent")
 @pytest.mark.parametrize("reply", [play.fails(401), play.fails(400), play.fails(413)])
 async def test_an_endpoint_that_refuses(model: ScriptedModel, vision: OpenAIVision, reply: play.Reply) -> None:
     model.sees(reply)
@@ -114,6 +119,7 @@ async def test_an_endpoint_that_refuses(model: ScriptedModel, vision: OpenAIVisi
     assert caught.value.code == "vision_unavailable"
 
 
+@pytest.mark.behaviour("model.vision")
 def test_the_schema_is_what_strict_endpoints_take() -> None:
     schema = strict_schema(Receipt)
     assert schema["required"] == ["title", "on", "items", "best"]
@@ -125,6 +131,7 @@ def test_the_schema_is_what_strict_endpoints_take() -> None:
     )
 
 
+@pytest.mark.behaviour("model.vision")
 def test_fields_of_any_name_cannot_be_strict() -> None:
     class Loose(BaseModel):
         anything: dict[str, str]

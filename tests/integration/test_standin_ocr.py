@@ -18,6 +18,8 @@ from pydantic import BaseModel
 from bot.standin import ocr
 from tests.integration.test_standin_server import stand_in
 
+pytestmark = pytest.mark.behaviour("standin.receipt")
+
 FONTS = (
     "",  # the one that Pillow brings; the others are read where the system has them
     "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",

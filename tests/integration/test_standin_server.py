@@ -22,6 +22,8 @@ from openai import OpenAI
 
 import bot
 
+pytestmark = pytest.mark.behaviour("standin.protocol")
+
 ROOT = Path(bot.__file__).parents[1]
 START_S = 20.0
 TOOLS: Any = [
@@ -181,6 +183,7 @@ def test_it_ends_quietly(end: str) -> None:
         assert process.wait(10) == 0
 
 
+@pytest.mark.behaviour("standin.orphan")
 def test_it_ends_when_its_parent_is_killed() -> None:
     """The parent here starts a stand-in, prints its process id and is killed with no chance to clean up."""
     program = (

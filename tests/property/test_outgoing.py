@@ -61,6 +61,7 @@ def assert_inert(shown: str) -> None:
     assert not list(known_shapes(re.sub(r"://[^\s@]*@", "", shown)))
 
 
+@pytest.mark.behaviour("outgoing.stream")
 @settings(max_examples=600, deadline=None)
 @given(TEXTS, st.lists(st.integers(0, 2000), max_size=12))
 def test_a_stream_is_the_whole_and_shows_nothing_live(text: str, cuts: list[int]) -> None:
@@ -76,6 +77,7 @@ def test_a_stream_is_the_whole_and_shows_nothing_live(text: str, cuts: list[int]
     assert shown == clean(text, POLICY)
 
 
+@pytest.mark.behaviour("outgoing.stream")
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_letter_by_letter_is_the_whole(text: str) -> None:
@@ -83,18 +85,21 @@ def test_letter_by_letter_is_the_whole(text: str) -> None:
     assert "".join([*map(outgoing.feed, text), outgoing.finish()]) == clean(text, POLICY)
 
 
+@pytest.mark.behaviour("outgoing.stream")
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_cleaned_text_may_be_cleaned_again(text: str) -> None:
     assert_inert(clean(clean(text, POLICY), POLICY))
 
 
+@pytest.mark.behaviour("outgoing.ordinary")
 @given(st.text(st.sampled_from("abc ÄÖü,;!?'()日本語👍\n")))
 def test_ordinary_text_is_left_alone(text: str) -> None:
     if max(map(len, text.split()), default=0) <= WINDOW_CHARS:
         assert clean(text, POLICY) == text
 
 
+@pytest.mark.behaviour("outgoing.linear")
 @pytest.mark.parametrize(
     "piece",
     ["a", "a.b", "@", "<@", "https://", "ticket ", "ticket 12345 ", "1 ", "](", "eyJ", "a-", "-----BEGIN ", "日本語",

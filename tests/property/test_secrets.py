@@ -48,6 +48,7 @@ DETECTORS = (
 )
 
 
+@pytest.mark.behaviour("secrets.found")
 @pytest.mark.parametrize("pattern", DETECTORS, ids=lambda pattern: pattern.pattern[:24])
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
@@ -70,6 +71,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.behaviour("secrets.found")
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text())
 def test_findings_are_in_order_and_inside_the_text(text: str) -> None:
     end = 0
@@ -79,12 +81,14 @@ def test_findings_are_in_order_and_inside_the_text(text: str) -> None:
     assert bool(find(text)) == (mask(text) != text)
 
 
+@pytest.mark.behaviour("secrets.found")
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text())
 def test_the_quick_look_never_misses(text: str) -> None:
     if next(known_shapes(text), None) is None and PATTERN.search(text):
         assert not may_hold_shape(text) or not [m for m in PATTERN.finditer(text) if m["card"] is None]
 
 
+@pytest.mark.behaviour("secrets.linear")
 @pytest.mark.parametrize(
     "piece",
     ["password is ", "password for a ", "my key ", "eyJ", "a", "-----BEGIN PRIVATE KEY-----", "4", "4 ", "pin ", "://a:",

@@ -47,6 +47,7 @@ def streams(draw: st.DrawFn) -> Stream:
     return text, calls, body + (b"data: [DONE]" + newline * 2 if draw(st.booleans()) else b"")
 
 
+@pytest.mark.behaviour("model.stream")
 @given(streams(), st.data())
 def test_the_same_answer_however_it_is_cut(
     stream: tuple[str, list[tuple[str, str]], bytes], data: st.DataObject
@@ -63,6 +64,7 @@ def test_the_same_answer_however_it_is_cut(
     assert [(call.name, call.arguments) for call in completion.calls] == calls
 
 
+@pytest.mark.behaviour("model.dialects")
 @given(st.lists(st.binary(max_size=40), max_size=10))
 def test_garbage_is_a_typed_error_or_nothing(packets: list[bytes]) -> None:
     reader, answer = EventReader(), Answer(100)
@@ -85,6 +87,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.behaviour("model.dialects")
 @given(JSON)
 def test_any_json_is_a_typed_error_or_nothing(value: object) -> None:
     answer = Answer(100)

@@ -29,6 +29,7 @@ def record(*turns: Turn) -> Conversation:
     return Conversation(entries=tuple(encode(turn, to_wire) for turn in turns))
 
 
+@pytest.mark.behaviour("tools.links")
 @pytest.mark.parametrize(
     "text",
     (
@@ -51,6 +52,7 @@ def test_a_link_is_found_however_it_stands_in_the_text(text: str) -> None:
     assert wrote(record(said(text)), "a", LINK.replace("&", "&amp;"))
 
 
+@pytest.mark.behaviour("tools.links")
 @pytest.mark.parametrize(
     "text",
     (
@@ -73,6 +75,7 @@ def test_a_link_that_was_not_written_whole_is_not_found(text: str) -> None:
     assert not wrote(record(said(text)), "a", LINK)
 
 
+@pytest.mark.behaviour("tools.links")
 @pytest.mark.parametrize(
     "turn",
     (
@@ -90,12 +93,14 @@ def test_a_link_from_anywhere_else_is_not_the_authors(turn: Turn) -> None:
     assert not wrote(record(said("hello"), turn), "a", LINK)
 
 
+@pytest.mark.behaviour("tools.links")
 def test_what_a_message_was_changed_to_is_the_authors() -> None:
     note = NoteTurn(note=Note.EDITED, author=ADA, text=f"It reads: {LINK}", audience=Audience.DIRECT, at=AT)
     assert wrote(record(said("look"), note), "a", LINK)
     assert not wrote(record(said("look"), note), "b", LINK)
 
 
+@pytest.mark.behaviour("tools.links")
 @given(st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters='"\\'), min_size=1, max_size=30))
 def test_any_link_between_blanks_is_found_and_no_longer_one(path: str) -> None:
     link = f"https://img.example/{path}"
@@ -104,11 +109,13 @@ def test_any_link_between_blanks_is_found_and_no_longer_one(path: str) -> None:
     assert not wrote(conversation, "a", f"{link}x")
 
 
+@pytest.mark.behaviour("tools.links")
 @pytest.mark.parametrize("link", ("", " ", "https://", "\ud800", "https://img.example/\ud800"))
 def test_what_is_no_link_is_nobodys(link: str) -> None:
     assert not wrote(record(said("https:// & what?")), "a", link)
 
 
+@pytest.mark.behaviour("outgoing.numbers")
 def test_a_number_is_known_from_a_result_or_from_the_person() -> None:
     result = ToolTurn(call_id="1.1.1", content='{"ticket_id": "100001"}', at=AT)
     conversation = record(said("order 123123"), said("ticket 555", BEN), result, AssistantTurn(text="48213", at=AT))

@@ -20,6 +20,7 @@ def cleaned(text: str) -> str:
     return clean(text, POLICY).replace(ZERO_WIDTH, "·")
 
 
+@pytest.mark.behaviour("outgoing.mentions")
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -42,6 +43,7 @@ def test_mentions_are_inert(text: str, left: str) -> None:
     assert cleaned(text) == left
 
 
+@pytest.mark.behaviour("outgoing.links")
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -80,6 +82,7 @@ def test_links_lead_to_listed_hosts_only(text: str, left: str | None) -> None:
     assert cleaned(text) == (text if left is None else left)
 
 
+@pytest.mark.behaviour("outgoing.secrets")
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -98,6 +101,7 @@ def test_secrets_are_removed(text: str, left: str) -> None:
     assert cleaned(text) == left
 
 
+@pytest.mark.behaviour("outgoing.numbers")
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -118,12 +122,14 @@ def test_numbers_that_nobody_knows_are_withheld(text: str, left: str | None) -> 
     assert cleaned(text) == (text if left is None else left)
 
 
+@pytest.mark.behaviour("outgoing.links")
 def test_without_a_policy_nothing_is_listed_or_known() -> None:
     assert clean("order 123123 at https://example.com <@None>", Policy()) == (
         f"order {WITHHELD} at example[.]com <{ZERO_WIDTH}@{ZERO_WIDTH}None>"
     )
 
 
+@pytest.mark.behaviour("outgoing.stream")
 def test_words_are_released_as_soon_as_they_are_whole() -> None:
     outgoing = Outgoing(POLICY)
     assert outgoing.feed("Hello Oma") == "Hello "
@@ -132,17 +138,20 @@ def test_words_are_released_as_soon_as_they_are_whole() -> None:
     assert outgoing.finish() == "now"
 
 
+@pytest.mark.behaviour("outgoing.links")
 def test_a_listed_link_that_is_longer_than_the_window_is_no_link() -> None:
     fits = "https://example.com/" + "a" * (WINDOW_CHARS - 20)
     assert clean(fits, POLICY) == fits
     assert ZERO_WIDTH in clean(fits + "a" * 50, POLICY)
 
 
+@pytest.mark.behaviour("outgoing.ordinary")
 def test_japanese_without_spaces_is_left_as_it_is() -> None:
     text = "ご注文の商品は配送中です。" * 100
     assert clean(text, POLICY) == text
 
 
+@pytest.mark.behaviour("outgoing.secrets")
 def test_long_and_short_canaries() -> None:
     policy = Policy(canaries=frozenset({"short", "", "token" + "x" * 300, "several words andtheonewithsubstance"}))
     text = f"short words, token{'x' * 300}! and theonewith andtheonewithsubstance."

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from bot.secrets import REMOVED, Masking, find, mask
 
 
+@pytest.mark.behaviour("secrets.found")
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
@@ -61,6 +62,7 @@ def test_secrets_are_found(text: str, secret: str) -> None:
     assert [text[span.start : span.end] for span in find(text)] == [secret]
 
 
+@pytest.mark.behaviour("secrets.ordinary")
 @pytest.mark.parametrize(
     "text",
     [
@@ -104,11 +106,13 @@ def test_ordinary_sentences_stay(text: str) -> None:
     assert mask(text) is text
 
 
+@pytest.mark.behaviour("secrets.masked")
 def test_masking_leaves_the_rest() -> None:
     text = 'user "john_doe", API key: "key", card 4111111111111111, PIN 1234.'
     assert mask(text) == f'user "john_doe", API key: "{REMOVED}", card {REMOVED}, PIN {REMOVED}.'
 
 
+@pytest.mark.behaviour("secrets.found")
 def test_overlapping_findings_are_one() -> None:
     token = "xoxb-123456789012-abcdefGHIJ"
     assert mask(f"my token is: {token}!") == f"my token is: {REMOVED}"
@@ -117,6 +121,7 @@ def test_overlapping_findings_are_one() -> None:
 # ------------------------------------------------------------------------------------------------------------- logs
 
 
+@pytest.mark.behaviour("secrets.masked")
 def test_a_structlog_event_is_masked() -> None:
     masking = Masking([SecretStr("canary-value"), "tiny"])
     event = {"event": "got canary-value", "n": 1, "deep": [{"xoxb-123456789012-a": b"sk-" + b"a" * 20}], "tiny": None}
@@ -124,6 +129,7 @@ def test_a_structlog_event_is_masked() -> None:
     assert masked == {"event": f"got {REMOVED}", "n": 1, "deep": [{REMOVED: REMOVED}], "tiny": None}
 
 
+@pytest.mark.behaviour("secrets.masked")
 def test_an_exception_in_structlog_is_masked() -> None:
     masking = Masking(["canary-value"])
     logger = structlog.wrap_logger(
@@ -138,6 +144,7 @@ def test_an_exception_in_structlog_is_masked() -> None:
     assert json.loads(line)["exception"].endswith(f"ValueError: {REMOVED}")
 
 
+@pytest.mark.behaviour("secrets.masked")
 def test_a_foreign_record_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
     masking = Masking()
     masking.register('with"quote\\')

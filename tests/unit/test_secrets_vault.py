@@ -26,6 +26,7 @@ async def everything(redis: Redis) -> bytes:
     return b"".join([key + await redis.dump(key) async for key in redis.scan_iter()])
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_a_secret_becomes_a_handle_that_opens(vault: Vault, redis: Redis) -> None:
     caught = await vault.catch(THREAD, "U1", TEXT)
     assert caught.text == 'my username is "john_doe" and my API key is: "secret:1"'
@@ -39,6 +40,7 @@ async def test_a_secret_becomes_a_handle_that_opens(vault: Vault, redis: Redis) 
         await opener.open("secret:1", used_by="t/1/d")
 
 
+@pytest.mark.behaviour("secrets.handle")
 @pytest.mark.parametrize(
     ("thread", "author", "handle"),
     [(THREAD, "U2", "secret:1"), (OTHER, "U1", "secret:1"), (THREAD, "U1", "secret:2"), (THREAD, "U1", "canary-key")],
@@ -53,6 +55,7 @@ async def test_nobody_else_opens_it_and_trying_does_not_use_it_up(
     assert (await vault.opener(THREAD, "U1").open("secret:1", used_by="y")).get_secret_value() == "canary-key"
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_its_time_ends(redis: Redis) -> None:
     vault = Vault(RedisSharedState(redis, "secrets"), b"k" * 32, ttl_s=0.02)
     await vault.catch(THREAD, "U1", TEXT)
@@ -63,12 +66,14 @@ async def test_its_time_ends(redis: Redis) -> None:
         await vault.opener(THREAD, "U1").open("secret:1", used_by="x")
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_another_key_does_not_open_it(vault: Vault, redis: Redis) -> None:
     await vault.catch(THREAD, "U1", TEXT)
     with pytest.raises(ToolInputError):
         await Vault(RedisSharedState(redis, "secrets"), b"j" * 32).opener(THREAD, "U1").open("secret:1", used_by="x")
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_one_of_two_callers_gets_it(vault: Vault) -> None:
     await vault.catch(THREAD, "U1", TEXT)
     opener = vault.opener(THREAD, "U1")
@@ -76,6 +81,7 @@ async def test_one_of_two_callers_gets_it(vault: Vault) -> None:
     assert sum(not isinstance(result, BaseException) for result in tries) == 1
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_handles_count_on_and_one_value_has_one(vault: Vault) -> None:
     await vault.catch(THREAD, "U1", TEXT)
     caught = await vault.catch(THREAD, "U2", "password: aaa1, PIN: 4321, pw: aaa1")
@@ -83,12 +89,14 @@ async def test_handles_count_on_and_one_value_has_one(vault: Vault) -> None:
     assert (caught.handles, caught.count) == (("secret:2", "secret:3"), 3)
 
 
+@pytest.mark.behaviour("secrets.ordinary")
 async def test_ordinary_text_costs_nothing(vault: Vault, redis: Redis) -> None:
     caught = await vault.catch(THREAD, "U1", "Hi, where is my order?")
     assert caught.text is caught.shown
     assert await redis.dbsize() == 0
 
 
+@pytest.mark.behaviour("secrets.handle")
 async def test_more_than_enough_are_removed_without_a_handle(vault: Vault) -> None:
     caught = await vault.catch(THREAD, "U1", " ".join(f"PIN: {n}" for n in range(1000, 1030)))
     assert len(caught.handles) == HANDLES_PER_MESSAGE

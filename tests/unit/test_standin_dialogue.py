@@ -14,6 +14,8 @@ import bot.standin
 from bot.standin.dialogue import converse
 from bot.standin.protocol import parse_request
 
+pytestmark = pytest.mark.behaviour("standin.conversations")
+
 HANDBOOK = (Path(bot.standin.__file__).parent / "handbook.md").read_text(encoding="utf-8")
 TOOLS = (
     "analyze_receipt_image", "create_customer_ticket", "get_order_status", "get_ticket_status", "hand_over_to_human",
@@ -176,8 +178,12 @@ def test_a_picture_without_words_and_a_pasted_link_are_read() -> None:
 
 
 def test_ticket_status_is_told_after_the_form() -> None:
-    talk = Talk({"get_ticket_status": refusal("verification_required")})
-    assert not talk.say("my username is john_doe, can you help me check the status for my ticket?").calls
+    required = refusal("verification_required")
+    talk = Talk({"get_ticket_status": required, "verify_user": required})
+    talk.say("my username is john_doe, can you help me check the status for my ticket?")
+    assert talk.calls == [("verify_user", {"username": "john_doe"})]
+    assert "private form" in talk.said
+    assert "number" in talk.said
     assert talk.say("Yea it's: 12345").calls == [("get_ticket_status", {"ticket_id": "12345"})]
     assert "private form" in talk.said
     assert "Open" not in talk.said
@@ -194,6 +200,16 @@ def test_ticket_status_is_told_after_the_form() -> None:
     assert talk.calls == [("get_ticket_status", {"ticket_id": "12345"})]
     assert "private form" in talk.said
     assert "Billing" not in talk.said
+
+
+def test_who_verifies_before_the_number_is_known_is_asked_for_it() -> None:
+    talk = Talk({"get_ticket_status": STATUS, "verify_user": refusal("verification_required")})
+    talk.say("my username is john_doe, how is my ticket?")
+    talk.tell("Ada Fern was verified as john_doe until 14:33 UTC. Answer what they asked.")
+    assert talk.calls == []
+    assert "number" in talk.said
+    assert talk.say("it's 12345").calls == [("get_ticket_status", {"ticket_id": "12345"})]
+    assert "Billing Query" in talk.said
 
 
 def test_a_key_that_was_typed_arrives_as_a_handle() -> None:

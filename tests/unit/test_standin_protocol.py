@@ -10,6 +10,8 @@ import pytest
 from bot.standin.completions import Answer, Call, Heading, render_chunks, render_completion, render_usage
 from bot.standin.protocol import BadRequest, parse_request
 
+pytestmark = pytest.mark.behaviour("standin.protocol")
+
 HI: dict[str, Any] = {"role": "user", "content": "Hi"}
 CALL: dict[str, Any] = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 CALLED: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [CALL]}

@@ -10,6 +10,8 @@ from bot.standin.amounts import find_amounts, find_currency, find_date, mend
 from bot.standin.layout import Piece, is_sideways, to_lines
 from bot.standin.receipt import NotAReceipt, read_receipt
 
+pytestmark = pytest.mark.behaviour("standin.receipt")
+
 SANDWICHES = (
     "THE SANDWICH PLACE",
     "2023-09-27 19:45",

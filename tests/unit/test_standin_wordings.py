@@ -14,6 +14,8 @@ from bot.standin.intents import find_language
 from bot.standin.slots import find_slots, without_name
 from tests.unit.test_standin_dialogue import HANDBOOK, ORDER, RECEIPT, STATUS, TICKET, Talk, refusal
 
+pytestmark = pytest.mark.behaviour("standin.conversations")
+
 ASKS = {
     "order id": (
         "hey there! any news about my package?", "my sled still hasn't arrived", "Where's my stuff??",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.text import TEXT_LIMIT_CHARS, scrub
 
 
+@pytest.mark.behaviour("text.scrubbed")
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [
@@ -38,12 +39,14 @@ def test_what_stays(typed: str, kept: str) -> None:
     assert scrub(typed) == kept
 
 
+@pytest.mark.behaviour("text.scrubbed")
 def test_length_is_limited() -> None:
     assert len(scrub("x" * 1_000_000)) == TEXT_LIMIT_CHARS
     assert scrub("äöü", limit_chars=2) == "äö"
     assert scrub("\u200b" * 10 + "words", limit_chars=5) == ""
 
 
+@pytest.mark.behaviour("text.scrubbed")
 @given(st.text(st.characters(categories=None, codec=None)))
 def test_scrubbed_text_can_be_stored_and_is_scrubbed_once(text: str) -> None:
     clean = scrub(text)

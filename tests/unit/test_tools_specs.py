@@ -40,11 +40,13 @@ PROMISED = {
 }
 
 
+@pytest.mark.behaviour("tools.specs")
 def test_names_and_arguments_are_as_promised_and_sorted(tools: dict[str, Tool]) -> None:
     assert {name: tuple(tool.spec.parameters["properties"]) for name, tool in tools.items()} == PROMISED
     assert list(tools) == sorted(tools)
 
 
+@pytest.mark.behaviour("tools.specs")
 def test_every_argument_is_described_and_nothing_else_is_accepted(tools: dict[str, Tool]) -> None:
     for tool in tools.values():
         assert len(tool.spec.description) > 40
@@ -53,12 +55,14 @@ def test_every_argument_is_described_and_nothing_else_is_accepted(tools: dict[st
             assert len(schema["description"]) > 20, (tool.spec.name, name)
 
 
+@pytest.mark.behaviour("tools.specs")
 def test_the_same_words_every_time_so_that_the_prompt_cache_works(tools: dict[str, Tool], tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/b.db")
     again = build(Kit(database=database, desk=SqlDesk(database), vision=NoVision()))
     assert [orjson.dumps(tool.spec) for tool in again] == [orjson.dumps(tool.spec) for tool in tools.values()]
 
 
+@pytest.mark.behaviour("tools.verified")
 def test_gates_effects_and_secrets(tools: dict[str, Tool]) -> None:
     assert {name for name, tool in tools.items() if "verified" in tool.requires} == {"get_ticket_status"}
     assert {name for name, tool in tools.items() if tool.effect == "write"} == {
@@ -71,6 +75,7 @@ def test_gates_effects_and_secrets(tools: dict[str, Tool]) -> None:
     }
 
 
+@pytest.mark.behaviour("tools.authority")
 def test_nothing_that_gives_authority_is_an_argument(tools: dict[str, Tool]) -> None:
     for tool in tools.values():
         assert not {"tenant", "customer", "user", "user_id", "person", "role", "channel"} & set(

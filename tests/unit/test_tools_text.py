@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tools.text import scrub, scrub_line
 
 
+@pytest.mark.behaviour("tools.text")
 @pytest.mark.parametrize(
     ("typed", "kept"),
     (
@@ -27,6 +28,7 @@ def test_what_cannot_be_seen_goes_and_what_can_stays(typed: str, kept: str) -> N
     assert scrub(typed, 100) == kept
 
 
+@pytest.mark.behaviour("tools.text")
 @given(st.text(alphabet=st.characters(), max_size=300), st.integers(min_value=1, max_value=60))
 def test_any_text_comes_out_short_encodable_and_stays_as_it_is(typed: str, limit: int) -> None:
     kept = scrub(typed, limit)

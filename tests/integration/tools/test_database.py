@@ -28,6 +28,7 @@ from tools.desk import SqlDesk
 from tools.tables import METADATA, audit, orders, tickets
 
 
+@pytest.mark.behaviour("database.address")
 @pytest.mark.parametrize(
     "url",
     ("", "nonsense", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "sqlite:////nowhere/at/all/frontdesk.db"),
@@ -38,12 +39,14 @@ def test_an_address_that_cannot_work_is_refused_with_the_mend(url: str) -> None:
     assert "DATABASE_URL" in caught.value.problems[0]
 
 
+@pytest.mark.behaviour("database.address")
 def test_plain_addresses_get_the_drivers_that_are_used(tmp_path: Path) -> None:
     assert parse_url(f"sqlite:///{tmp_path}/a.db").drivername == "sqlite+aiosqlite"
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         assert parse_url(f"{scheme}://user:word@host/name").drivername == "postgresql+psycopg"
 
 
+@pytest.mark.behaviour("database.address")
 async def test_a_database_that_cannot_be_reached_says_where_and_never_the_password(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         async with Database("postgresql://frontdesk:s3cret@127.0.0.1:1/shop"):
@@ -58,6 +61,7 @@ async def test_a_database_that_cannot_be_reached_says_where_and_never_the_passwo
         await migrate(f"sqlite:///{tmp_path}/folder.db")
 
 
+@pytest.mark.behaviour("database.migrate")
 async def test_the_migrations_make_exactly_the_tables_that_the_code_knows(database_url: str) -> None:
     await migrate(database_url)
     await migrate(database_url)
@@ -71,11 +75,13 @@ async def test_the_migrations_make_exactly_the_tables_that_the_code_knows(databa
     await engine.dispose()
 
 
+@pytest.mark.behaviour("tools.tenants")
 async def test_every_table_has_the_tenant_in_its_key() -> None:
     for table in METADATA.tables.values():
         assert "tenant" in {column.name for column in table.primary_key}, table.name
 
 
+@pytest.mark.behaviour("database.migrate")
 @pytest.mark.timeout_s(60)
 async def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
     # Four processes that have everything loaded and wait for one pipe to be closed.
@@ -103,10 +109,12 @@ async def test_processes_that_start_at_once_migrate_once(database_url: str) -> N
         await demo.fill(database)
 
 
+@pytest.mark.behaviour("database.migrate")
 async def test_migrating_in_one_process_many_times_at_once_is_safe(database_url: str) -> None:
     await asyncio.gather(*(migrate(database_url) for _ in range(5)))
 
 
+@pytest.mark.behaviour("database.kept")
 async def test_the_demo_shop_is_put_in_once_and_changes_are_kept(database: Database) -> None:
     await demo.fill(database, hash_key=hash_quickly)
     closed = update(tickets).where(tickets.c.number == 12345).values(status="Closed")
@@ -117,6 +125,7 @@ async def test_the_demo_shop_is_put_in_once_and_changes_are_kept(database: Datab
     assert (ticket.status, ticket.issue, ticket.customer) == ("Closed", "Billing Query", "john_doe")
 
 
+@pytest.mark.behaviour("database.kept")
 async def test_times_come_back_aware_and_naive_ones_are_refused(database: Database) -> None:
     east = datetime(2024, 11, 8, 23, 30, tzinfo=timezone(timedelta(hours=9)))
     ticket = await SqlDesk(database, now=lambda: east).open_ticket(
@@ -129,6 +138,7 @@ async def test_times_come_back_aware_and_naive_ones_are_refused(database: Databa
         await naive.record_vote("default", thread="t", turn=1, person="p", value=1)
 
 
+@pytest.mark.behaviour("tools.audit")
 async def test_the_audit_cannot_be_rewritten(database: Database) -> None:
     await SqlDesk(database).record_audit("default", actor="a", action="b", target="c", result="d")
     for change in (update(audit).values(actor="nobody"), delete(audit)):
@@ -143,6 +153,7 @@ async def _audit_rows(connection: AsyncConnection) -> list[tuple[str, ...]]:
     return [tuple(row) for row in await connection.execute(query)]
 
 
+@pytest.mark.behaviour("database.away")
 async def test_a_locked_sqlite_is_unavailable_within_five_seconds_and_then_works(sqlite_url: str) -> None:
     await migrate(sqlite_url)
     async with Database(sqlite_url) as database:
@@ -201,6 +212,7 @@ async def valve(postgres_url: str, tmp_path: Path) -> AsyncIterator[Valve]:
     await made.close()
 
 
+@pytest.mark.behaviour("database.away")
 async def test_a_postgres_that_goes_away_is_unavailable_and_comes_back(
     valve: Valve, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -217,6 +229,7 @@ async def test_a_postgres_that_goes_away_is_unavailable_and_comes_back(
         await desk.record_vote("default", thread="t", turn=1, person="p", value=-1)
 
 
+@pytest.mark.behaviour("database.away")
 async def test_tools_say_that_the_order_system_is_away_and_count_no_miss_and_no_try(
     valve: Valve, postgres_url: str, tmp_path: Path, redis: Redis
 ) -> None:
@@ -238,6 +251,7 @@ async def test_tools_say_that_the_order_system_is_away_and_count_no_miss_and_no_
         assert await shop.call("verify_user", john, await shop.context(secrets={"secret:1": "key"}))
 
 
+@pytest.mark.behaviour("database.kept")
 async def test_an_exceptions_text_does_not_hold_what_a_customer_wrote(database: Database) -> None:
     row = orders.insert().values(tenant="t", id="1", email="canary-7d1f@example.com", status=None, address="x")
     with pytest.raises(DBAPIError) as caught:

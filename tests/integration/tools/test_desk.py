@@ -37,6 +37,7 @@ async def test_it_is_a_desk(database: Database) -> None:
     assert await desk.find_ticket("default", 12345) is None
 
 
+@pytest.mark.behaviour("tools.uploads")
 async def test_an_upload_comes_back_as_it_was_for_24_hours(database: Database) -> None:
     clock = Clock()
     desk = SqlDesk(database, now=clock)
@@ -50,6 +51,7 @@ async def test_an_upload_comes_back_as_it_was_for_24_hours(database: Database) -
     assert await desk.read_upload("default", "u1") is None
 
 
+@pytest.mark.behaviour("tools.uploads")
 async def test_what_has_expired_is_gone_with_the_next_upload(database: Database) -> None:
     clock = Clock()
     desk = SqlDesk(database, now=clock)
@@ -63,6 +65,7 @@ async def test_what_has_expired_is_gone_with_the_next_upload(database: Database)
     assert await database.read(ids) == ["young"]
 
 
+@pytest.mark.behaviour("tools.uploads")
 async def test_an_upload_of_more_than_10_mib_is_refused_and_one_of_10_is_not(database: Database) -> None:
     desk = SqlDesk(database)
     await desk.save_upload("default", _upload(data=b"\0" * UPLOAD_LIMIT_BYTES))
@@ -71,6 +74,7 @@ async def test_an_upload_of_more_than_10_mib_is_refused_and_one_of_10_is_not(dat
     assert caught.value.code == "too_large"
 
 
+@pytest.mark.behaviour("tools.uploads")
 async def test_saving_an_upload_twice_keeps_the_first_and_names_are_made_harmless(database: Database) -> None:
     desk = SqlDesk(database)
     await desk.save_upload("default", _upload(name="../\u202egnp.exe\x00\n"))
@@ -80,6 +84,7 @@ async def test_saving_an_upload_twice_keeps_the_first_and_names_are_made_harmles
     assert (kept.name, kept.data) == ("../gnp.exe", _upload().data)
 
 
+@pytest.mark.behaviour("tools.votes")
 async def test_a_later_vote_of_the_same_person_on_the_same_turn_replaces_the_first(database: Database) -> None:
     desk = SqlDesk(database)
     await asyncio.gather(
@@ -102,6 +107,7 @@ async def test_a_later_vote_of_the_same_person_on_the_same_turn_replaces_the_fir
     ]
 
 
+@pytest.mark.behaviour("tools.audit")
 async def test_twenty_audit_rows_at_once_are_twenty_rows(database: Database) -> None:
     desk = SqlDesk(database)
     await asyncio.gather(

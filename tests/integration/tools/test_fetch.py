@@ -133,6 +133,7 @@ async def _refusal(internet: Internet, url: str) -> str:
     return caught.value.code
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_a_picture_behind_a_link_is_downloaded_without_telling_who_we_are(internet: Internet) -> None:
     picture = pictures.png()
     internet.answer("/a.png", picture, Content_Type="image/png")
@@ -142,6 +143,7 @@ async def test_a_picture_behind_a_link_is_downloaded_without_telling_who_we_are(
     assert set(internet.heads[0]) == {"host", "accept", "accept-encoding", "user-agent", "connection"}
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_only_plain_https_links_are_opened(internet: Internet) -> None:
     for url in (
         "http://img.example/a.png",
@@ -157,6 +159,7 @@ async def test_only_plain_https_links_are_opened(internet: Internet) -> None:
     assert internet.dialled == []
 
 
+@pytest.mark.behaviour("fetch.guarded")
 @pytest.mark.parametrize(
     "address",
     (
@@ -192,17 +195,20 @@ async def test_a_name_that_leads_inside_is_not_visited(internet: Internet, addre
     assert internet.dialled == []
 
 
+@pytest.mark.behaviour("fetch.guarded")
 @pytest.mark.parametrize("host", ("127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "localhost"))
 async def test_no_spelling_of_this_machine_is_visited(internet: Internet, host: str) -> None:
     assert await _refusal(internet, f"https://{host}/a.png") in ("link_not_usable", "bad_link")
     assert internet.dialled == []
 
 
+@pytest.mark.behaviour("fetch.guarded")
 def test_public_addresses_are_public() -> None:
     for address in (PUBLIC, "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8"):
         assert is_public(ipaddress.ip_address(address))
 
 
+@pytest.mark.behaviour("fetch.followed")
 async def test_a_redirect_is_followed_and_looked_at_again(internet: Internet) -> None:
     picture = pictures.png()
     internet.answer("/a", b"", status="302 Found", Location="https://moved.example/b?c=d")
@@ -212,6 +218,7 @@ async def test_a_redirect_is_followed_and_looked_at_again(internet: Internet) ->
     assert internet.requests == [("img.example", "/a"), ("moved.example", "/b?c=d"), ("moved.example", "/c.png")]
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_a_redirect_inside_is_not_followed(internet: Internet) -> None:
     internet.names["evil.example"] = ("169.254.169.254",)
     for target, code in (
@@ -226,12 +233,14 @@ async def test_a_redirect_inside_is_not_followed(internet: Internet) -> None:
         assert internet.dialled == [f"{PUBLIC}:443"]
 
 
+@pytest.mark.behaviour("fetch.bounded")
 async def test_redirects_come_to_an_end(internet: Internet) -> None:
     internet.answer("/a", b"", status="302 Found", Location="/a")
     assert await _refusal(internet, "https://img.example/a") == "link_not_usable"
     assert len(internet.requests) == 4
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(internet: Internet) -> None:
     answers = [("127.0.0.1",), (PUBLIC,)]
     asked: list[str] = []
@@ -247,6 +256,7 @@ async def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(inter
     assert internet.dialled == [f"{PUBLIC}:443"]
 
 
+@pytest.mark.behaviour("fetch.bounded")
 async def test_an_endless_body_is_cut_at_the_limit(internet: Internet) -> None:
     async def pour(writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, ssl.SSLError):
@@ -272,6 +282,7 @@ async def test_an_endless_body_is_cut_at_the_limit(internet: Internet) -> None:
     assert internet.sent_bytes < LIMIT_BYTES + 30_000_000, "what the two kernels had buffered comes on top"
 
 
+@pytest.mark.behaviour("images.refused")
 async def test_a_page_is_known_by_its_type_and_by_its_first_bytes(internet: Internet) -> None:
     page = b"<!doctype html><title>Sign in</title>" + b" " * 200
     internet.answer("/typed", page, Content_Type="text/html; charset=utf-8")
@@ -284,6 +295,7 @@ async def test_a_page_is_known_by_its_type_and_by_its_first_bytes(internet: Inte
     assert await _refusal(internet, "https://img.example/gone") == "link_not_usable"
 
 
+@pytest.mark.behaviour("fetch.bounded")
 async def test_a_server_that_does_not_answer_or_breaks_off_is_given_up(internet: Internet) -> None:
     def silence(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n\x89PNG")
@@ -310,6 +322,7 @@ async def test_a_server_that_does_not_answer_or_breaks_off_is_given_up(internet:
         await hung.wait()
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_a_certificate_of_somebody_else_is_not_accepted(internet: Internet) -> None:
     internet.names["wrong.example"] = (PUBLIC,)
     assert await _refusal(internet, "https://wrong.example/a.png") == "link_not_usable"

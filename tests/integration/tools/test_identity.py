@@ -33,6 +33,7 @@ async def submitted(shop: Shop, key: str, *, who: str = "U1", thread: str = "T1"
     return await shop.verification.submit(event, tenant)
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_the_handle_of_the_right_key_verifies_this_person_in_this_thread(shop: Shop) -> None:
     result = await shop.call("verify_user", JOHN, await shop.context(secrets={"secret:1": "key"}))
     assert result["verified"] is True
@@ -44,6 +45,7 @@ async def test_the_handle_of_the_right_key_verifies_this_person_in_this_thread(s
     assert await audited(shop) == [("web:demo:U1", "verify_user", "john_doe", "verified")]
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_a_username_is_found_however_it_is_written(shop: Shop) -> None:
     result = await shop.call(
         "verify_user", JOHN | {"username": " John_DOE "}, await shop.context(secrets={"secret:1": "key"})
@@ -51,6 +53,7 @@ async def test_a_username_is_found_however_it_is_written(shop: Shop) -> None:
     assert result["username"] == "john_doe"
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_a_key_that_others_could_read_is_to_be_changed(shop: Shop) -> None:
     typed = {"secret:1": "key"}
     aside = await shop.call("verify_user", JOHN, await shop.context(secrets=typed, audience=Audience.DIRECT))
@@ -59,11 +62,13 @@ async def test_a_key_that_others_could_read_is_to_be_changed(shop: Shop) -> None
     assert "change it" in str(aloud["advice"])
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_a_key_itself_opens_nothing_only_its_handle_does(shop: Shop) -> None:
     code, _ = await shop.refusal("verify_user", JOHN | {"api_key": "key"}, await shop.context())
     assert code == "no_such_secret"
 
 
+@pytest.mark.behaviour("tools.neutral")
 async def test_wrong_key_unknown_name_and_other_tenant_say_the_same(shop: Shop) -> None:
     wrong = await shop.refusal("verify_user", JOHN, await shop.context(secrets={"secret:1": "nope"}))
     unknown = await shop.refusal(
@@ -76,6 +81,7 @@ async def test_wrong_key_unknown_name_and_other_tenant_say_the_same(shop: Shop) 
     assert not (await shop.context()).principal.is_verified
 
 
+@pytest.mark.behaviour("tools.verify_count")
 async def test_after_five_tries_in_an_hour_even_the_right_key_is_refused(shop: Shop) -> None:
     for number in range(5):
         context = await shop.context(thread=f"T{number}", secrets={"secret:1": "nope"})
@@ -86,6 +92,7 @@ async def test_after_five_tries_in_an_hour_even_the_right_key_is_refused(shop: S
     assert [row[3] for row in await audited(shop)].count("verification_failed") == 5
 
 
+@pytest.mark.behaviour("tools.verify_count")
 async def test_tries_by_key_and_by_form_are_counted_together(shop: Shop) -> None:
     for number in range(3):
         context = await shop.context(thread=f"T{number}", secrets={"secret:1": "nope"})
@@ -99,6 +106,7 @@ async def test_tries_by_key_and_by_form_are_counted_together(shop: Shop) -> None
     assert not (await shop.context()).principal.is_verified
 
 
+@pytest.mark.behaviour("tools.verify_count")
 async def test_tries_are_counted_for_each_person_and_each_tenant(shop: Shop) -> None:
     told = [(await submitted(shop, "nope", tenant="other")).told for _ in range(6)]
     assert told == [FORM_MISMATCH] * 5 + [FORM_TOO_OFTEN]
@@ -106,6 +114,7 @@ async def test_tries_are_counted_for_each_person_and_each_tenant(shop: Shop) -> 
     assert (await submitted(shop, "key", who="U2")).principal is not None
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_the_form_verifies_and_what_was_typed_into_it_is_kept_nowhere(shop: Shop) -> None:
     assert (await submitted(shop, "zq7-canary")).told == FORM_MISMATCH
     checked = await submitted(shop, "key")
@@ -117,6 +126,7 @@ async def test_the_form_verifies_and_what_was_typed_into_it_is_kept_nowhere(shop
     ]
 
 
+@pytest.mark.behaviour("tools.verify")
 async def test_a_form_of_somebody_else_is_refused_and_costs_no_try(shop: Shop) -> None:
     stranger = Person(id="U9", display_name="Stranger")
     form = await shop.verification.form(thread_key("T1"), Person(id="U1", display_name="Somebody"))
@@ -135,6 +145,7 @@ async def test_a_form_of_somebody_else_is_refused_and_costs_no_try(shop: Shop) -
     assert (await submitted(shop, "key", who="U9")).principal is not None
 
 
+@pytest.mark.behaviour("tools.neutral")
 async def test_an_unknown_name_takes_as_long_as_a_wrong_key(sqlite_url: str) -> None:
     await migrate(sqlite_url)
     async with Database(sqlite_url) as database:
@@ -152,10 +163,12 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_key(sqlite_url: str) -> 
     assert 0.4 < known / unknown < 2.5
 
 
+@pytest.mark.behaviour("tools.verify_count")
 async def test_an_endless_key_is_wrong_at_once(shop: Shop) -> None:
     assert await shop.desk.check_customer("default", "john_doe", "key" + "x" * 5_000_000) is None
 
 
+@pytest.mark.behaviour("tools.human")
 async def test_a_human_is_called_with_the_reason(shop: Shop) -> None:
     result = await shop.call("hand_over_to_human", {"reason": "Wants a\u202e refund"}, await shop.context())
     assert result["handed_over"] is True

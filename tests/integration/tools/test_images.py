@@ -39,6 +39,7 @@ async def _refusal(data: bytes) -> str:
     return caught.value.code
 
 
+@pytest.mark.behaviour("images.refused")
 @pytest.mark.parametrize("name", pictures.REFUSED)
 def test_what_is_no_picture_is_called_what_it_is(name: str) -> None:
     data, code = pictures.REFUSED[name]
@@ -47,10 +48,12 @@ def test_what_is_no_picture_is_called_what_it_is(name: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.behaviour("images.refused")
 def test_each_refusal_has_its_own_sentence() -> None:
     assert len(set(SENTENCES.values())) == len(SENTENCES)
 
 
+@pytest.mark.behaviour("images.clean")
 @pytest.mark.parametrize("kind", ("PNG", "JPEG", "WEBP", "GIF"))
 async def test_every_allowed_kind_comes_out_as_a_jpeg(kind: str) -> None:
     made = await ImageCheck()(pictures.encoded(pictures.noise(200, 100), kind))
@@ -59,6 +62,7 @@ async def test_every_allowed_kind_comes_out_as_a_jpeg(kind: str) -> None:
     assert (again.format, again.size) == ("JPEG", (200, 100))
 
 
+@pytest.mark.behaviour("images.clean")
 async def test_a_place_and_a_remark_are_gone_and_the_picture_stands_upright() -> None:
     photo = pictures.phone_photo()
     assert b"IGNORE ALL" in photo
@@ -72,16 +76,19 @@ async def test_a_place_and_a_remark_are_gone_and_the_picture_stands_upright() ->
     assert _color(picture, 60, 170) == "blue"
 
 
+@pytest.mark.behaviour("images.clean")
 async def test_of_an_animation_the_first_frame_is_read() -> None:
     picture = Pillow.open(io.BytesIO((await ImageCheck()(pictures.animation())).data))
     assert _color(picture, 30, 20) == "red"
 
 
+@pytest.mark.behaviour("images.clean")
 async def test_what_is_transparent_becomes_white_paper() -> None:
     made = await ImageCheck()(pictures.png(50, 50, "RGBA", (0, 0, 0, 0)))
     assert Pillow.open(io.BytesIO(made.data)).convert("RGB").getpixel((25, 25)) == (255, 255, 255)
 
 
+@pytest.mark.behaviour("images.clean")
 @pytest.mark.parametrize(("mode", "color"), (("1", 1), ("L", 255), ("LA", (0, 0)), ("P", 0), ("I;16", 65535)))
 async def test_modes_that_are_rare_are_read_too(mode: str, color: object) -> None:
     made = await ImageCheck()(pictures.png(40, 40, mode, color))
@@ -90,12 +97,14 @@ async def test_modes_that_are_rare_are_read_too(mode: str, color: object) -> Non
         assert Pillow.open(io.BytesIO(made.data)).convert("L").getpixel((20, 20)) == 255
 
 
+@pytest.mark.behaviour("images.clean")
 async def test_a_large_photo_is_scaled_down() -> None:
     made = await ImageCheck()(pictures.encoded(pictures.noise(4000, 3000), "JPEG", quality=80))
     assert (made.width, made.height) == (2048, 1536)
     assert len(made.data) < images.LIMIT_BYTES
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_bombs_are_refused_in_a_second_and_the_parent_grows_by_nothing() -> None:
     corpus = {
         "1600 megapixels": (pictures.bomb(), "too_many_pixels"),
@@ -115,6 +124,7 @@ async def test_bombs_are_refused_in_a_second_and_the_parent_grows_by_nothing() -
     assert _rss_bytes() - before < 30_000_000
 
 
+@pytest.mark.behaviour("images.refused")
 async def test_a_picture_that_is_cut_off_or_scrambled_is_damaged() -> None:
     whole = pictures.encoded(pictures.noise(400, 400), "PNG")
     assert await _refusal(whole[: len(whole) // 2]) == "damaged"
@@ -124,6 +134,7 @@ async def test_a_picture_that_is_cut_off_or_scrambled_is_damaged() -> None:
     assert await _refusal(b"\xff\xd8\xff" + b"<html>" * 100) == "damaged"
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_a_decoder_that_never_ends_is_killed(others: set[str]) -> None:
     check = ImageCheck(command=(sys.executable, "-I", "-c", "import time; time.sleep(600)"), wall_s=0.3)
     with pytest.raises(ToolInputError) as caught:
@@ -132,6 +143,7 @@ async def test_a_decoder_that_never_ends_is_killed(others: set[str]) -> None:
     assert _children() == others
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_a_decoder_that_says_too_much_or_nonsense_is_not_believed(others: set[str]) -> None:
     endless = "import sys\nwhile True: sys.stdout.buffer.write(b'x' * 65536)"
     lingering = "import os, time; os.close(1); time.sleep(600)"
@@ -142,6 +154,7 @@ async def test_a_decoder_that_says_too_much_or_nonsense_is_not_believed(others: 
     assert _children() == others
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_a_caller_that_gives_up_leaves_no_child_behind(others: set[str]) -> None:
     check = ImageCheck(command=(sys.executable, "-I", "-c", "import time; time.sleep(600)"))
     with pytest.raises(TimeoutError):
@@ -150,6 +163,7 @@ async def test_a_caller_that_gives_up_leaves_no_child_behind(others: set[str]) -
     assert _children() == others
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_the_decoder_has_limits_and_no_environment() -> None:
     probe = (
         "import json, os, resource as r, runpy, sys\n"
@@ -164,6 +178,7 @@ async def test_the_decoder_has_limits_and_no_environment() -> None:
     assert (made.width, made.height) == (1, 0)
 
 
+@pytest.mark.behaviour("images.bounded")
 async def test_a_decoder_that_cannot_be_started_is_said_so() -> None:
     with pytest.raises(ToolFailed) as caught:
         await ImageCheck(command=("/nowhere/python",))(pictures.png())

@@ -7,6 +7,7 @@ from tests.integration.tools.conftest import Shop
 SANTA = {"order_id": "123123", "email": "santa@clau.se"}
 
 
+@pytest.mark.behaviour("tools.order")
 async def test_order_and_email_give_everything_that_the_customer_may_know(shop: Shop) -> None:
     result = await shop.call("get_order_status", SANTA, await shop.context())
     assert result == {
@@ -18,6 +19,7 @@ async def test_order_and_email_give_everything_that_the_customer_may_know(shop: 
     }
 
 
+@pytest.mark.behaviour("tools.arguments")
 async def test_arguments_may_be_written_as_people_and_models_write_them(shop: Shop) -> None:
     for order_id, email in (
         ("#123123", " SANTA@Clau.SE "),
@@ -32,6 +34,7 @@ async def test_arguments_may_be_written_as_people_and_models_write_them(shop: Sh
     assert (result["order_id"], result["eta"]) == ("FD-3007", None)
 
 
+@pytest.mark.behaviour("tools.arguments")
 async def test_what_is_no_order_id_is_told_apart_from_what_is_not_found(shop: Shop) -> None:
     for arguments in (
         {"order_id": "", "email": "a@b.c"},
@@ -46,6 +49,7 @@ async def test_what_is_no_order_id_is_told_apart_from_what_is_not_found(shop: Sh
         assert code == "invalid_arguments"
 
 
+@pytest.mark.behaviour("tools.neutral")
 async def test_a_wrong_email_and_an_unknown_id_say_the_same(shop: Shop) -> None:
     wrong = await shop.refusal("get_order_status", SANTA | {"email": "elf@clau.se"}, await shop.context())
     unknown = await shop.refusal("get_order_status", SANTA | {"order_id": "999999"}, await shop.context())
@@ -53,6 +57,7 @@ async def test_a_wrong_email_and_an_unknown_id_say_the_same(shop: Shop) -> None:
     assert wrong[0] == "not_found"
 
 
+@pytest.mark.behaviour("tools.misses")
 async def test_after_five_misses_there_is_a_pause_for_that_person_alone(shop: Shop) -> None:
     for miss in range(5):
         code, _ = await shop.refusal(
@@ -65,6 +70,7 @@ async def test_after_five_misses_there_is_a_pause_for_that_person_alone(shop: Sh
     assert (await shop.call("get_order_status", SANTA, await shop.context("U2")))["status"] == "Out for delivery"
 
 
+@pytest.mark.behaviour("tools.misses")
 async def test_a_success_resets_no_misses_and_is_none(shop: Shop) -> None:
     for miss in range(4):
         await shop.refusal("get_order_status", {"order_id": f"{miss}", "email": "a@b.c"}, await shop.context())
@@ -74,6 +80,7 @@ async def test_a_success_resets_no_misses_and_is_none(shop: Shop) -> None:
     assert code == "too_many_misses"
 
 
+@pytest.mark.behaviour("tools.once")
 async def test_a_call_that_is_repeated_after_a_crash_counts_once(shop: Shop) -> None:
     for _ in range(9):
         code, _ = await shop.refusal(
@@ -83,6 +90,7 @@ async def test_a_call_that_is_repeated_after_a_crash_counts_once(shop: Shop) -> 
     assert await shop.call("get_order_status", SANTA, await shop.context())
 
 
+@pytest.mark.behaviour("tools.order")
 async def test_an_opened_order_needs_no_email_again_for_that_person_in_that_thread(shop: Shop) -> None:
     await shop.call("get_order_status", SANTA, await shop.context())
     again = await shop.call("get_order_status", {"order_id": "123123"}, await shop.context(turn=2))
@@ -102,12 +110,14 @@ async def test_an_opened_order_needs_no_email_again_for_that_person_in_that_thre
     assert code == "email_required"
 
 
+@pytest.mark.behaviour("tools.order")
 async def test_a_weak_proof_verifies_nobody(shop: Shop) -> None:
     await shop.call("get_order_status", SANTA, await shop.context())
     code, _ = await shop.refusal("get_ticket_status", {"ticket_id": "12345"}, await shop.context())
     assert code == "verification_required"
 
 
+@pytest.mark.behaviour("tools.tenants")
 async def test_another_tenants_order_does_not_exist(shop: Shop) -> None:
     here = await shop.refusal("get_order_status", SANTA, await shop.context(tenant="third"))
     nowhere = await shop.refusal("get_order_status", SANTA | {"order_id": "999999"}, await shop.context(tenant="third"))

@@ -52,6 +52,7 @@ async def context(shop: Shop) -> ToolContext:
     return await shop.context(attachments=(attached("f1", "Lunch.PNG"), attached("f2", "photo.jpg")))
 
 
+@pytest.mark.behaviour("receipts.sums")
 async def test_a_receipt_is_read_summed_and_stored(shop: Shop, context: ToolContext) -> None:
     result = await shop.call("analyze_receipt_image", {"image": "f1"}, context)
     assert {name: result[name] for name in LUNCH} == LUNCH
@@ -60,6 +61,7 @@ async def test_a_receipt_is_read_summed_and_stored(shop: Shop, context: ToolCont
     assert await _stored(shop) == 1
 
 
+@pytest.mark.behaviour("images.clean")
 async def test_the_vision_model_gets_a_fresh_picture_without_metadata(shop: Shop, context: ToolContext) -> None:
     await shop.call("analyze_receipt_image", {"image": "f2"}, context)
     (seen,) = shop.vision.seen
@@ -68,12 +70,14 @@ async def test_the_vision_model_gets_a_fresh_picture_without_metadata(shop: Shop
     assert Pillow.open(io.BytesIO(seen.data)).size == (120, 200)
 
 
+@pytest.mark.behaviour("receipts.many")
 async def test_a_file_is_meant_by_id_by_name_or_as_the_latest(shop: Shop, context: ToolContext) -> None:
     for image, ref in (("f1", "ref-f1"), ("lunch.png", "ref-f1"), ("photo.jpg", "ref-f2"), (" latest ", "ref-f2")):
         await shop.call("analyze_receipt_image", {"image": image}, context)
         assert shop.files.reads[-1] == ref
 
 
+@pytest.mark.behaviour("receipts.many")
 async def test_an_unknown_file_is_answered_with_the_ids_that_there_are(shop: Shop, context: ToolContext) -> None:
     code, sentence = await shop.refusal("analyze_receipt_image", {"image": "../../etc/passwd"}, context)
     assert code == "unknown_file"
@@ -83,6 +87,7 @@ async def test_an_unknown_file_is_answered_with_the_ids_that_there_are(shop: Sho
     assert code == "no_files"
 
 
+@pytest.mark.behaviour("receipts.once")
 async def test_the_same_picture_in_the_same_thread_is_looked_at_once(shop: Shop, context: ToolContext) -> None:
     first = await shop.call("analyze_receipt_image", {"image": "f1"}, context)
     shop.vision.answer = LUNCH | {"total_in_cents": 1}
@@ -97,18 +102,21 @@ async def test_the_same_picture_in_the_same_thread_is_looked_at_once(shop: Shop,
     assert len(shop.vision.seen) == 3
 
 
+@pytest.mark.behaviour("receipts.once")
 async def test_eight_at_once_keep_one_receipt(shop: Shop, context: ToolContext) -> None:
     results = await asyncio.gather(*(shop.call("analyze_receipt_image", {"image": "f1"}, context) for _ in range(8)))
     assert len({str(result) for result in results}) == 1
     assert await _stored(shop) == 1
 
 
+@pytest.mark.behaviour("receipts.sums")
 async def test_sums_that_disagree_are_said_so(shop: Shop, context: ToolContext) -> None:
     shop.vision.answer = LUNCH | {"total_in_cents": 3000}
     result = await shop.call("analyze_receipt_image", {"image": "f1"}, context)
     assert (result["sums_agree"], result["difference_in_cents"], result["total_in_cents"]) == (False, 276, 3000)
 
 
+@pytest.mark.behaviour("images.refused")
 async def test_a_file_that_is_no_picture_never_reaches_the_vision_model(shop: Shop, context: ToolContext) -> None:
     for name, (data, expected) in pictures.REFUSED.items():
         shop.files.held["ref-f1"] = data
@@ -118,6 +126,7 @@ async def test_a_file_that_is_no_picture_never_reaches_the_vision_model(shop: Sh
     assert await _stored(shop) == 0
 
 
+@pytest.mark.behaviour("images.refused")
 async def test_a_file_that_says_it_is_too_large_is_not_even_read(shop: Shop, context: ToolContext) -> None:
     huge = replace(context, attachments=(attached("f1", size_bytes=60_000_000),))
     code, _ = await shop.refusal("analyze_receipt_image", {"image": "f1"}, huge)
@@ -125,6 +134,7 @@ async def test_a_file_that_says_it_is_too_large_is_not_even_read(shop: Shop, con
     assert shop.files.reads == []
 
 
+@pytest.mark.behaviour("receipts.honest")
 async def test_a_vision_model_that_fails_makes_an_honest_sentence_and_nothing_is_stored(
     shop: Shop, context: ToolContext
 ) -> None:
@@ -154,6 +164,7 @@ def visited(shop: Shop) -> list[str]:
     return opened
 
 
+@pytest.mark.behaviour("tools.links")
 async def test_a_link_goes_the_same_way_as_a_file(shop: Shop, visited: list[str]) -> None:
     for said in (f"see {LINK}, please", "<https://img.example/a.png?x=1&amp;y=2>", "img.example/a.png?x=1&y=2"):
         visited.clear()
@@ -164,6 +175,7 @@ async def test_a_link_goes_the_same_way_as_a_file(shop: Shop, visited: list[str]
     assert len(shop.vision.seen) == 1
 
 
+@pytest.mark.behaviour("tools.links")
 async def test_a_link_that_this_person_did_not_write_is_not_opened(shop: Shop, visited: list[str]) -> None:
     for who, said in (("U1", "help me with this"), ("U1", "see https://img.example/"), ("U2", f"see {LINK}")):
         context = await shop.context(said={who: said})
@@ -176,6 +188,7 @@ async def test_a_link_that_this_person_did_not_write_is_not_opened(shop: Shop, v
     )
 
 
+@pytest.mark.behaviour("fetch.guarded")
 async def test_a_link_into_our_own_network_is_not_followed(shop: Shop) -> None:
     for link, expected in (
         ("https://127.0.0.1/a.png", "link_not_usable"),
@@ -187,6 +200,7 @@ async def test_a_link_into_our_own_network_is_not_followed(shop: Shop) -> None:
         assert (await shop.refusal("analyze_receipt_image", {"image": link}, context))[0] == expected
 
 
+@pytest.mark.behaviour("receipts.data")
 def test_what_stands_on_a_receipt_is_bounded_and_scrubbed() -> None:
     read = Receipt.model_validate_json(
         orjson.dumps(
@@ -204,6 +218,7 @@ def test_what_stands_on_a_receipt_is_bounded_and_scrubbed() -> None:
     assert summed(read).sums_agree is True
 
 
+@pytest.mark.behaviour("receipts.data")
 @pytest.mark.parametrize(
     ("typed", "kept"),
     (
@@ -217,6 +232,7 @@ def test_dates_are_kept_in_one_form(typed: str | None, kept: str | None) -> None
     assert Receipt.model_validate(LUNCH | {"date": typed}).date == kept
 
 
+@pytest.mark.behaviour("receipts.data")
 @pytest.mark.parametrize(
     "change",
     (
@@ -232,6 +248,7 @@ def test_a_receipt_out_of_bounds_is_refused(change: dict[str, object]) -> None:
         Receipt.model_validate(LUNCH | change)
 
 
+@pytest.mark.behaviour("receipts.sums")
 def test_a_receipt_of_a_hundred_long_lines_still_fits_and_is_summed_whole() -> None:
     line = {"name": "お茶とおにぎりの詰め合わせセット" * 5, "quantity": 2, "price_in_cents": 15000}
     result = summed(

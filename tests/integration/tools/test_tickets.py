@@ -25,6 +25,7 @@ async def _rows(shop: Shop, tenant: str = "default") -> int:
     return await shop.database.read(work)
 
 
+@pytest.mark.behaviour("tools.once")
 async def test_the_result_names_the_ticket_that_is_in_the_database(shop: Shop) -> None:
     result = await shop.call("create_customer_ticket", OMAR, await shop.context())
     assert result == {"ticket_id": "100001", "status": "Open", **OMAR}
@@ -35,6 +36,7 @@ async def test_the_result_names_the_ticket_that_is_in_the_database(shop: Shop) -
     assert ticket.created_at.tzinfo is not None
 
 
+@pytest.mark.behaviour("tools.once")
 async def test_the_same_call_gives_the_same_ticket_however_often_it_is_repeated(shop: Shop) -> None:
     context = await shop.context(call="1.1.1")
     first = await shop.call("create_customer_ticket", OMAR, context)
@@ -43,6 +45,7 @@ async def test_the_same_call_gives_the_same_ticket_however_often_it_is_repeated(
     assert await _rows(shop) == 1
 
 
+@pytest.mark.behaviour("tools.once")
 async def test_twenty_at_once_with_one_key_are_one_ticket(shop: Shop) -> None:
     context = await shop.context(call="1.1.1")
     results = await asyncio.gather(*(shop.call("create_customer_ticket", OMAR, context) for _ in range(20)))
@@ -50,6 +53,7 @@ async def test_twenty_at_once_with_one_key_are_one_ticket(shop: Shop) -> None:
     assert await _rows(shop) == 1
 
 
+@pytest.mark.behaviour("tools.once")
 async def test_twenty_people_at_once_get_twenty_numbers(shop: Shop) -> None:
     contexts = [await shop.context(f"U{who}", thread=f"T{who}") for who in range(20)]
     results = await asyncio.gather(*(shop.call("create_customer_ticket", OMAR, context) for context in contexts))
@@ -57,6 +61,7 @@ async def test_twenty_people_at_once_get_twenty_numbers(shop: Shop) -> None:
     assert await _rows(shop) == 20
 
 
+@pytest.mark.behaviour("tools.limits")
 async def test_a_second_ticket_in_one_turn_is_refused_and_one_in_the_next_is_not(shop: Shop) -> None:
     await shop.call("create_customer_ticket", OMAR, await shop.context(turn=1))
     code, _ = await shop.refusal("create_customer_ticket", OMAR, await shop.context(turn=1))
@@ -64,6 +69,7 @@ async def test_a_second_ticket_in_one_turn_is_refused_and_one_in_the_next_is_not
     assert (await shop.call("create_customer_ticket", OMAR, await shop.context(turn=2)))["ticket_id"] == "100002"
 
 
+@pytest.mark.behaviour("tools.limits")
 async def test_a_person_may_open_five_tickets_a_day(shop: Shop) -> None:
     contexts = [await shop.context(thread=f"T{number}") for number in range(12)]
 
@@ -83,6 +89,7 @@ async def test_a_person_may_open_five_tickets_a_day(shop: Shop) -> None:
     assert await shop.call("create_customer_ticket", OMAR, await shop.context(thread="T99"))
 
 
+@pytest.mark.behaviour("tools.text")
 async def test_what_cannot_be_seen_is_not_stored(shop: Shop) -> None:
     typed = {"name": "Om\u202ear\x00", "issue": "line one\r\n\r\nline\u200b \x07 two"}
     result = await shop.call("create_customer_ticket", typed, await shop.context())
@@ -93,6 +100,7 @@ async def test_what_cannot_be_seen_is_not_stored(shop: Shop) -> None:
     assert code == "invalid_arguments"
 
 
+@pytest.mark.behaviour("tools.verified")
 async def test_before_verification_no_status_is_given_whatever_the_arguments(shop: Shop) -> None:
     for ticket_id in ("12345", "67890", "1"):
         code, _ = await shop.refusal("get_ticket_status", {"ticket_id": ticket_id}, await shop.context())
@@ -102,6 +110,7 @@ async def test_before_verification_no_status_is_given_whatever_the_arguments(sho
     assert (await shop.refusal("get_ticket_status", presumed, await shop.verified()))[0] == "invalid_arguments"
 
 
+@pytest.mark.behaviour("tools.verified")
 async def test_a_verified_customer_learns_the_status_of_their_ticket(shop: Shop) -> None:
     context = await shop.verified()
     for ticket_id in ("12345", "#12345", 12345, " # 12345"):
@@ -109,6 +118,7 @@ async def test_a_verified_customer_learns_the_status_of_their_ticket(shop: Shop)
         assert (result["ticket_id"], result["status"], result["issue"]) == ("12345", "Open", "Billing Query")
 
 
+@pytest.mark.behaviour("tools.neutral")
 async def test_not_yours_and_not_there_say_the_same(shop: Shop) -> None:
     await demo.fill(shop.database, tenant="other", hash_key=hash_quickly)
     hers = await shop.refusal("get_ticket_status", {"ticket_id": "67890"}, await shop.verified())
@@ -119,6 +129,7 @@ async def test_not_yours_and_not_there_say_the_same(shop: Shop) -> None:
     assert hers[0] == "not_found"
 
 
+@pytest.mark.behaviour("tools.verified")
 async def test_a_proof_serves_neither_another_person_nor_another_thread(shop: Shop) -> None:
     await shop.verified("U1", thread="T1")
     for context in (await shop.context("U2", thread="T1"), await shop.context("U1", thread="T2")):
@@ -127,6 +138,7 @@ async def test_a_proof_serves_neither_another_person_nor_another_thread(shop: Sh
     assert await shop.call("get_ticket_status", {"ticket_id": "12345"}, await shop.context("U1", thread="T1"))
 
 
+@pytest.mark.behaviour("tools.verified")
 async def test_a_ticket_belongs_to_who_opened_it_and_to_the_customer_they_were(shop: Shop) -> None:
     anonymous = await shop.call("create_customer_ticket", OMAR, await shop.context("U1", turn=1))
     await shop.verified("U1")
@@ -150,6 +162,7 @@ async def test_a_ticket_belongs_to_who_opened_it_and_to_the_customer_they_were(s
             assert (await shop.refusal("get_ticket_status", question, reader))[0] == "not_found"
 
 
+@pytest.mark.behaviour("tools.tenants")
 async def test_tenants_count_and_number_apart(shop: Shop) -> None:
     here = await shop.call("create_customer_ticket", OMAR, await shop.context(thread="T1"))
     there = await shop.call("create_customer_ticket", OMAR, await shop.context(thread="T2", tenant="other"))
