@@ -149,6 +149,7 @@ class TurnRun:
         turn = self._turn
         async with aclosing(self._services.loop.run(turn, calls.run)) as events:
             async for event in events:
+                await self._stay_owner(self._services.lease_s)
                 match event:
                     case TextDelta():
                         if released := speech.hear(event.text):
@@ -177,6 +178,16 @@ class TurnRun:
             async with self._lock:  # mail that is joining at this moment must not find a shown answer
                 speech.is_shown = True
         speech.show(released)
+
+    async def _stay_owner(self, within_s: float) -> None:
+        """Ask whether the thread is ours still, if that was last heard longer ago: this process may have been paused.
+
+        Raises:
+            LeaseLost: it is not; nothing more is to be shown.
+        """
+        if time.monotonic() - self._renewed_at > within_s:
+            await self._mailbox.renew(self._turn.lease)
+            self._renewed_at = time.monotonic()
 
     async def _record_results(self, stream: ReplyStream, event: Results) -> None:
         results = [ran.turn for _, ran in event.results]
@@ -220,8 +231,7 @@ class TurnRun:
     async def _deliver(self, stream: ReplyStream, outcome: str) -> str:
         lease = self._turn.lease
         assert lease.committed is not None
-        if time.monotonic() - self._renewed_at > self._services.lease_s / 2:
-            await self._mailbox.renew(lease)
+        await self._stay_owner(self._services.lease_s / 2)
         try:
             await stream.close(lease.committed)
         except Transient as failure:

@@ -75,6 +75,11 @@ class Worker:
                 log.warning("claim_failed", reason=failure.reason)
                 await asyncio.sleep(REDIS_DOWN_S)
                 continue
+            except Exception as failure:  # one thread that cannot be read must not keep the others from being answered
+                self._slots.release()
+                log.error("claim_crashed", exc_info=failure)
+                await asyncio.sleep(REDIS_DOWN_S)
+                continue
             if isinstance(claimed, Lease):
                 self._start(claimed)
                 continue

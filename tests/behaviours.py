@@ -281,6 +281,97 @@ STANDIN = (
     Behaviour("standin.orphan", "It ends with whoever started it.", "issue 2, make demo"),
 )
 
+TOOLS = (
+    Behaviour(
+        "tools.specs", "The model is told the promised names and arguments, always in the same words.", "design 7"
+    ),
+    Behaviour("tools.authority", "No argument of a tool says who asks or for whom.", "R1"),
+    Behaviour("tools.arguments", "An id may be written as people write it; nothing unexpected is accepted.", "R2"),
+    Behaviour("tools.text", "What cannot be seen is not stored.", "R8"),
+    Behaviour(
+        "tools.neutral", "Not yours, not there and not right are told in the same words and time.", "acceptance 5, 8"
+    ),
+    Behaviour(
+        "tools.order", "Order id and e-mail open that order there for that person, and verify nobody.", "design 7"
+    ),
+    Behaviour("tools.misses", "After five misses there is a pause for that person alone.", "acceptance 8"),
+    Behaviour("tools.counted", "Tries are counted exactly, however many come at once.", "R1"),
+    Behaviour(
+        "tools.once", "A call that is repeated, or made many times at once, happens once.", "design 7, acceptance 21"
+    ),
+    Behaviour("tools.limits", "A turn opens one ticket, a person five a day.", "R2"),
+    Behaviour("tools.tenants", "Nothing of one tenant is seen, counted or opened by another.", "design 7, R1"),
+    Behaviour(
+        "tools.verified", "What needs a proof is refused by code until this person proved it here.", "acceptance 5, 7"
+    ),
+    Behaviour(
+        "tools.verify", "A right key verifies this person in this thread, by handle or by form.", "acceptance 5, 6"
+    ),
+    Behaviour("tools.verify_count", "Tries by key and by form are counted together: five an hour.", "R1"),
+    Behaviour("tools.links", "A link that the person did not write themselves is not opened.", "acceptance 16, R5"),
+    Behaviour("tools.human", "A human is called with the reason.", "acceptance 20"),
+    Behaviour("tools.audit", "What was refused is written down for good.", "acceptance, over all"),
+    Behaviour("tools.uploads", "A file of at most 10 MB is kept for 24 hours, for its tenant.", "design 3, Attachment"),
+    Behaviour("tools.votes", "A person has one vote on a turn, their last.", "design 3, Desk"),
+    Behaviour("images.refused", "What is no picture is called what it is, and is not looked at.", "acceptance 15"),
+    Behaviour("images.clean", "Only a fresh JPEG without metadata reaches the vision model.", "acceptance 15, R5"),
+    Behaviour("images.bounded", "A hostile picture costs a child process its little time and memory.", "R5"),
+    Behaviour(
+        "fetch.guarded", "A link leads to public addresses by https, on every redirect, or nowhere.", "design 7, R5"
+    ),
+    Behaviour("fetch.bounded", "A download ends: in bytes, in time and in redirects.", "R5"),
+    Behaviour("fetch.followed", "A redirect to another public place is followed.", "R5"),
+    Behaviour("receipts.sums", "The sums of a receipt are checked, and it is said when they disagree.", "design 7"),
+    Behaviour("receipts.once", "The same picture is looked at once in a thread.", "design 7"),
+    Behaviour(
+        "receipts.many", "Any file of the conversation can be read, by its id, also several.", "acceptance 4, 15"
+    ),
+    Behaviour("receipts.data", "What is read in a picture is bounded data.", "R3, acceptance 16"),
+    Behaviour("receipts.honest", "When a picture cannot be read nothing is made up or stored.", "acceptance 15"),
+    Behaviour(
+        "database.address", "An address that cannot work is refused with the mend, without a secret.", "design 9"
+    ),
+    Behaviour("database.migrate", "The tables are made once, by whichever process comes first.", "design 7"),
+    Behaviour("database.away", "A database that is away is said so in seconds, and it costs nobody a try.", "design 7"),
+    Behaviour("database.kept", "What is in the database stays as it is, and stays out of logs.", "R7"),
+)
+
+OUTGOING = (
+    Behaviour("outgoing.mentions", "Mentions in an answer are inert.", "acceptance 17, R4"),
+    Behaviour("outgoing.links", "An answer links to listed hosts only.", "acceptance 16, R4"),
+    Behaviour("outgoing.secrets", "Secrets and canaries never leave in an answer.", "R4"),
+    Behaviour("outgoing.numbers", "A number that nobody told or was told is withheld.", "R4"),
+    Behaviour("outgoing.stream", "A stream shows at last what the whole is, and nothing else before.", "R4"),
+    Behaviour("outgoing.ordinary", "Ordinary text is left alone.", "acceptance 19"),
+    Behaviour("outgoing.linear", "Filtering an answer takes time in proportion to its length.", "R8"),
+)
+
+SECRETS = (
+    Behaviour("secrets.found", "Secrets are found by their form, or by the sentence around them.", "acceptance 6"),
+    Behaviour("secrets.ordinary", "Ordinary text holds no secret, and looking costs nothing.", "acceptance 6"),
+    Behaviour("secrets.masked", "What is logged is masked, tracebacks and foreign libraries included.", "R7"),
+    Behaviour("secrets.handle", "A handle opens once, for its author, in its thread, for a time.", "design 7, secrets"),
+    Behaviour("secrets.linear", "Looking for secrets takes time in proportion to the text's length.", "R8"),
+)
+
+TEXT = (Behaviour("text.scrubbed", "What is invisible and misleads is removed on entry; any script stays.", "R8"),)
+
+MODEL = (
+    Behaviour("model.stream", "An answer arrives as it comes, and whole, however it was cut.", "design 6"),
+    Behaviour(
+        "model.dialects", "The habits of many endpoints are understood, and nonsense is a typed error.", "design 6"
+    ),
+    Behaviour("model.passing", "What may work later is told apart, with the time that was asked for.", "F24-F29"),
+    Behaviour("model.permanent", "What cannot work is told at once, by what is wrong.", "F23, F34"),
+    Behaviour("model.bounded", "No answer, however long or slow, takes more than its time and room.", "F25, F26"),
+    Behaviour(
+        "model.connections", "Connections are used again, and an answer that is left is closed.", "facts/performance"
+    ),
+    Behaviour("model.request", "A request is valid, and its beginning stays the same byte by byte.", "design 6"),
+    Behaviour("model.strict", "The tests' own endpoint refuses what the strictest one would refuse.", "style, habit 8"),
+    Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
+)
+
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
     area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)
 )

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 from statistics import median
 
+import pytest
+
 from bot.messages import Audience, FormSubmitted, Person
 from bot.sentences import FORM_MISMATCH, FORM_NOT_YOURS, FORM_TOO_OFTEN
 from bot.verification import Checked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.tools.conftest import Shop
 
 SANTA = {"order_id": "123123", "email": "santa@clau.se"}

@@ -1,0 +1,132 @@
+"""Frontdesk under measurement: intake, mailbox, worker, loop and model client as `bot/app.py` joins them, one tool.
+
+Only the platform and the tool are the benchmark's own. Logs are written as in production.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bot.intake import IntakeDesk
+from bot.llm.openai import OpenAIChat
+from bot.llm.wire import to_wire
+from bot.loop import Loop
+from bot.observe import configure_logging
+from bot.principal import Grants
+from bot.secrets import Masking, Vault
+from bot.services import Services
+from bot.store.client import Connections
+from bot.store.guard import guard_memory
+from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.shared_state import RedisSharedState
+from bot.tasks import end
+from bot.toolbox import Toolbox
+from bot.verification import Verification
+from bot.worker import Worker
+from tests.bench.crowd import PLATFORM, Crowd
+from tests.bench.model import ANSWER
+from tests.bench.part import obey
+from tests.bench.prefix import LOOK_UP, SYSTEM
+from tests.bench.stalls import Stalls
+from tools.database import Database
+from tools.desk import SqlDesk
+
+API_KEY = "bench-key-of-nobody"
+HISTORY_TOKENS = 10_000_000
+CONCURRENCY = 500
+
+
+class Bench:
+    """What the process is told to do."""
+
+    def __init__(self, crowd: Crowd, intake: IntakeDesk) -> None:
+        self._crowd = crowd
+        self._intake = intake
+
+    async def talk(
+        self, *, roots: Sequence[str], turns: int, at_once: int = 1, stalls: bool = False, times: bool = False
+    ) -> dict[str, Any]:
+        async with Stalls(enabled=stalls) as longest:
+            cpu_s, wall_s = time.process_time(), time.monotonic()
+            asked = await self._crowd.talk(self._intake, roots, turns=turns, at_once=at_once)
+            cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+        return {
+            "cpu_s": cpu_s,
+            "wall_s": wall_s,
+            "turns": len(asked),
+            "errors": sum(one.text != ANSWER for one in asked),
+            "stall_s": longest.wall_s,
+            "stall_cpu_s": longest.cpu_s,
+            "asked": [(one.id, one.accepted_at, one.first_text_at, one.closed_at) for one in asked] if times else [],
+        }
+
+    async def objects(self) -> dict[str, Any]:
+        """How many objects live in the process."""
+        gc.collect()
+        return {"objects": len(gc.get_objects())}
+
+
+@asynccontextmanager
+async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[Bench]:
+    """The process at work."""
+    async with AsyncExitStack() as stack:
+        connections = Connections(redis_url)
+        stack.push_async_callback(connections.aclose)
+        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+        limits = Limits()
+        mailbox = RedisMailbox(connections, to_wire, limits=limits)
+        desk = SqlDesk(await stack.enter_async_context(Database(f"sqlite:///{folder / 'desk.sqlite3'}")))
+        chat = OpenAIChat(api_key=API_KEY, base_url=base_url, model="bench")
+        stack.push_async_callback(chat.aclose)
+        toolbox = Toolbox([LOOK_UP], timeout_s=10)
+        grants = Grants(state.within("grants"), lasts_s=1_800)
+        vault = Vault(state.within("vault"), b"0" * 32)
+        verification = Verification(state.within("verification"), grants, desk)
+        crowd = Crowd()
+        services = Services(
+            mailbox=mailbox,
+            platforms={PLATFORM: crowd},
+            loop=Loop(chat, system=SYSTEM, tools=toolbox.specs, effect=toolbox.effect),
+            toolbox=toolbox,
+            grants=grants,
+            vault=vault,
+            verification=verification,
+            tool_state=state.within("tools"),
+            tenant_of=lambda space: "default",
+            link_hosts=frozenset(),
+            canaries=frozenset({API_KEY}),
+            history_tokens=HISTORY_TOKENS,
+            turn_timeout_s=90,
+            lease_s=limits.lease_s,
+            attempts=limits.attempts,
+        )
+        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=lambda _: "default")
+        worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
+        tasks = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(worker.run())]
+        stack.push_async_callback(end, *tasks)
+        yield Bench(crowd, intake)
+
+
+async def main() -> None:
+    """Work until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("redis_url")
+    parser.add_argument("base_url")
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    configure_logging(Masking({API_KEY}), pretty=False)
+    async with running(options.redis_url, options.base_url, options.folder) as bench:
+        await obey({"talk": bench.talk, "objects": bench.objects})
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,38 @@
+"""What stands before every conversation, and the one tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import bot.standin
+from bot.prompt import read_handbook, system_prompt
+from bot.tool import Tool, ToolContext, tool
+from tests.bench.seeds import RESULT
+
+SYSTEM = system_prompt(read_handbook(Path(bot.standin.__file__).with_name("handbook.md"), limit_tokens=20_000))
+
+
+async def look_up(order_id: str, email: str) -> dict[str, Any]:
+    """The tool's work: none, so that what is measured is what it costs to call it."""
+    found: dict[str, Any] = orjson.loads(RESULT)
+    return found
+
+
+@tool(effect="read")
+async def look_up_order(context: ToolContext, order_id: str, email: str) -> dict[str, Any]:
+    """Look up an order: its state, when it arrives, what is in it and where it goes."""
+    return await look_up(order_id, email)
+
+
+LOOK_UP: Tool = look_up_order
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": LOOK_UP.spec.name,
+        "description": LOOK_UP.spec.description,
+        "parameters": LOOK_UP.spec.parameters,
+    },
+}
