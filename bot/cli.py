@@ -20,7 +20,9 @@ from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import ConfigError, Transient
 from bot.observe import configure_logging
+from bot.messages import ThreadKey
 from bot.ports import Mailbox
+from bot.replay import render, requests
 from bot.secrets import Masking
 
 CONFIG_EXIT = 2
@@ -92,6 +94,35 @@ def chat(
                 running(settings, environment, is_demo=is_demo, registry=registry, http=False)
             )
             await app.run()
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def replay(
+    thread: Annotated[str, typer.Argument(help="As the log writes it: platform:space:channel:root.")],
+    whole: Annotated[bool, typer.Option("--requests", help="Also print every request as it was sent.")] = False,
+) -> None:
+    """Print a conversation as it is on record, with what the model was asked before each of its answers."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        try:
+            key = ThreadKey.parse(thread)
+        except ValueError:
+            raise ConfigError(f"{thread[:200]!r} is no thread; write platform:space:channel:root.") from None
+        async with open_mailbox(settings) as mailbox:
+            record = await mailbox.load(key)
+        if not record.entries:
+            _say("There is nothing on record for this thread.")
+            raise typer.Exit(1)
+        asked = {request.index: request for request in requests(record, budget_tokens=settings.history_tokens)}
+        for index, entry in enumerate(record.entries):
+            if index in asked:
+                request = asked[index]
+                _say(f"  --- asked with messages {request.start} to {index - 1} after the system prompt")
+                for message in request.messages if whole else ():
+                    _say(f"      {message.decode()}")
+            _say(f"{index:4} {render(entry.turn)}")
 
     _main(work, quiet=True)
 

@@ -269,6 +269,7 @@ CORE = (
     Behaviour("core.progress", "What a turn has done is read from its entries alone.", "design 4"),
     Behaviour("history.window", "The window is a valid end of the record within its budget.", "design 6"),
     Behaviour("history.steps", "The window moves in large steps.", "facts/performance, prompt cache"),
+    Behaviour("history.replay", "A replay shows what the model was sent before each answer.", "issue 3"),
     Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
     Behaviour("codec.header", "Nothing that is typed passes for a header of ours.", "mission"),
     Behaviour("codec.version", "Rows of this version are read for ever; later ones are left for later workers.", "F65"),
@@ -371,6 +372,8 @@ MODEL = (
     Behaviour("model.strict", "The tests' own endpoint refuses what the strictest one would refuse.", "style, habit 8"),
     Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
 )
+
+README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
     area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)

@@ -35,7 +35,6 @@ class Verified(BaseModel):
     verified: bool = True
     username: str | None
     until: datetime | None
-    advice: str | None = None
 
 
 def build(_: Kit) -> Tool:
@@ -52,12 +51,6 @@ def build(_: Kit) -> Tool:
                 "itself when they have.",
             )
         principal = await context.verify(username, api_key)
-        return Verified(username=principal.customer, until=principal.until, advice=_advice(context))
+        return Verified(username=principal.customer, until=principal.until)
 
     return verify_user
-
-
-def _advice(context: ToolContext) -> str | None:
-    if not context.audience.is_overheard:
-        return None
-    return "The key was typed where others can read it. Tell the customer to change it soon."

@@ -213,9 +213,6 @@ def _verify(goal: Goal, memory: Memory) -> Move:
     if returned.error is not None:
         return Tell(text=f"{_relay(returned, memory)} {say(language, 'shall_i_human')}", offer=_human(goal))
     text = say(language, "verified", username=harmless(memory.verified_as)).strip()
-    advice = _fields(returned).get("advice")
-    if isinstance(advice, str):
-        text += " " + relay(advice)
     if memory.goal(Aim.TICKET) is None:
         text += " " + say(language, "verified_what")
     return Tell(text=text)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.sentences import CHANGE_YOUR_KEY
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
 from tests.stages.play import assert_whole, record, results_of
 from tests.stages.web import BEN, ROBIN, WebStage, web_stage
@@ -213,3 +214,28 @@ async def test_threads_do_not_wait_for_each_other(variables: dict[str, str], mod
             pause.release()
         assert await first.answer() == "slow one"
         await asyncio.gather(first.aclose(), second.aclose())
+
+
+@pytest.mark.behaviour("people.typed_key")
+async def test_who_types_a_key_where_others_read_along_is_told_to_change_it(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Thank you."), says("You're welcome."))
+    shown = await stage.say("my API key is: zq7-canary-4821")
+    assert shown == "my API key is: [secret removed]"
+    assert await stage.answer() == f"Thank you.\n\n{CHANGE_YOUR_KEY}"
+    await stage.say("thanks")
+    assert await stage.answer() == "You're welcome."
+
+
+@pytest.mark.behaviour("people.form")
+async def test_a_username_alone_brings_the_form_and_the_question_goes_on_by_itself(
+    stage: WebStage, model: ScriptedModel
+) -> None:
+    model.plays(calls(("verify_user", {"username": "john_doe"})), says("There is a form. Which ticket?"))
+    await stage.say("my username is john_doe, how is my ticket?")
+    await stage.answer()
+    model.plays(says("Thank you. Which ticket?"))
+    assert "verified as john_doe" in await stage.fill({"username": "john_doe", "api_key": "key"})
+    assert await stage.answer() == "Thank you. Which ticket?"
+    assert "was verified as john_doe" in model.requests[-1].messages[-1]["content"]

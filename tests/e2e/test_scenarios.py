@@ -107,9 +107,23 @@ async def play(stage: Stage, beat: Beat, model: ScriptedModel, folder: Path) -> 
 
 
 def tickets(folder: Path) -> list[tuple[int, str]]:
-    """Number and name of the tickets that conversations opened, oldest first."""
+    """Number and name of the tickets that conversations opened in the SQLite file, oldest first."""
+    if not (folder / "data" / "desk.sqlite3").exists():
+        return []
     with sqlite3.connect(folder / "data" / "desk.sqlite3") as database:
         rows: list[Any] = database.execute(
             "SELECT number, name FROM tickets WHERE thread != '' AND name = 'Omar' ORDER BY number"
         ).fetchall()
     return [(int(number), str(name)) for number, name in rows]
+
+
+@pytest.mark.behaviour("acceptance.ticket")
+async def test_on_postgresql(
+    variables: dict[str, str], postgres_url: str, model: ScriptedModel, tmp_path: Path
+) -> None:
+    """The same conversation with the database of production."""
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.id == "acceptance.ticket")
+    async with web_stage({**variables, "DATABASE_URL": postgres_url}) as stage:
+        for beat in scenario.beats:
+            await play(stage, beat, model, tmp_path)
+        assert_whole(await record(stage))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation import Conversation, ToolCall, Turn
+from bot.conversation import AssistantTurn, Conversation, ToolCall, Turn, UserTurn
 from bot.history import halved, tokens, window
 from bot.llm.wire import to_wire
+from bot.replay import requests
 from bot.store import codec
 from tests.talk import answered, resulted, said
 
@@ -69,3 +70,23 @@ def test_a_halved_window_costs_at_most_half_unless_the_running_turn_costs_more(p
     record, begins = built(parts)
     half = halved(record, begins=begins)
     assert half.start == begins or cost(half) <= cost(record) // 2
+
+
+@pytest.mark.behaviour("history.replay")
+@given(records, st.integers(50, 3_000))
+def test_a_replay_shows_what_the_model_was_sent(parts: list[list[Turn]], budget: int) -> None:
+    """Played turn by turn as the worker does it, every request is the one that the replay rebuilds."""
+    sent: list[tuple[int, list[bytes]]] = []
+    kept = Conversation()
+    for part in parts:
+        begins = kept.length
+        mail = sum(1 for turn in part if isinstance(turn, UserTurn))
+        kept = kept.extended(tuple(codec.encode(turn, to_wire) for turn in part[:mail]))
+        kept = window(kept, budget_tokens=budget, begins=begins)
+        for turn in part[mail:]:
+            if isinstance(turn, AssistantTurn):
+                sent.append((kept.length, [entry.wire for entry in kept.entries]))
+            kept = kept.extended((codec.encode(turn, to_wire),))
+    record, _ = built(parts)
+    rebuilt = [(request.index, list(request.messages)) for request in requests(record, budget_tokens=budget)]
+    assert rebuilt == sent

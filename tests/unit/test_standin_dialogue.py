@@ -43,7 +43,7 @@ RECEIPT = {
 }
 TICKET = {"ticket_id": "100001", "status": "Open"}
 STATUS = {"ticket_id": "12345", "status": "Open", "issue": "Billing Query"}
-VERIFIED = {"verified": True, "username": "john_doe", "until": None, "advice": None}
+VERIFIED = {"verified": True, "username": "john_doe", "until": None}
 
 
 def refusal(code: str, message: str = "A sentence for the model.") -> dict[str, str]:
