@@ -25,7 +25,7 @@ from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
 from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
 from bot.principal import Grants
-from bot.prompt import read_handbook, system_prompt
+from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.secrets import Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
@@ -118,17 +118,15 @@ async def running(
             await demo.fill(database)
         desk = SqlDesk(database)
         chat, vision = await stack.enter_async_context(open_models(settings))
-        toolbox = Toolbox(
-            tools.build(
-                tools.Kit(
-                    database=database,
-                    desk=desk,
-                    vision=vision,
-                    fetch=fetch or GuardedFetch(),
-                    tickets_per_day=settings.tickets_per_day,
-                )
-            ),
-            timeout_s=settings.tool_timeout_s,
+        kit = tools.Kit(
+            database=database,
+            desk=desk,
+            vision=vision,
+            fetch=fetch or GuardedFetch(),
+            tickets_per_day=settings.tickets_per_day,
+        )
+        source = await stack.enter_async_context(
+            tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
         )
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
         vault = Vault(state.within("vault"), _secret_key(settings))
@@ -139,8 +137,9 @@ async def running(
         services = Services(
             mailbox=mailbox,
             platforms=platforms,
-            loop=_loop(settings, chat, toolbox),
-            toolbox=toolbox,
+            loop=_loop(settings, chat),
+            system=SystemPrompt(_handbook(settings)),
+            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
             grants=grants,
             vault=vault,
             verification=verification,
@@ -301,10 +300,15 @@ def _data_dir(settings: Settings) -> Path:
     return folder
 
 
-def _loop(settings: Settings, chat: ChatModel, toolbox: Toolbox) -> Loop:
-    handbook = read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens) if settings.handbook else ""
+def _handbook(settings: Settings) -> Handbook:
+    if settings.handbook is None:
+        return Handbook()
+    return read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)
+
+
+def _loop(settings: Settings, chat: ChatModel) -> Loop:
     limits = LoopLimits(steps=settings.max_steps, calls_per_step=settings.max_calls_per_step)
-    return Loop(chat, system=system_prompt(handbook), tools=toolbox.specs, effect=toolbox.effect, limits=limits)
+    return Loop(chat, limits=limits)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -10,7 +10,7 @@ from bot.conversation import ToolCall
 from bot.ports import Card, Platform
 from bot.services import Services
 from bot.tool import ToolContext
-from bot.toolbox import Ran
+from bot.toolbox import Ran, Toolset
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +33,9 @@ class Calls:
         self._platform = platform
         self._offered = False
 
-    async def run(self, call: ToolCall) -> Ran:
+    async def run(self, tools: Toolset, call: ToolCall) -> Ran:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
-        ran = await self._services.toolbox.run(call, await self._context(call))
+        ran = await tools.run(call, await self._context(call))
         if ran.rule in FORM_HELPS and not self._offered:
             self._offered = True
             thread, author = self._turn.lease.thread, self._turn.author

@@ -89,7 +89,8 @@ async def _model(settings: Settings) -> str:
 async def _handbook(settings: Settings) -> str:
     if settings.handbook is None:
         return "none; set HANDBOOK to a Markdown file to tell the model who the company is."
-    return f"{len(read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)):,} characters."
+    handbook = read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)
+    return f"{len(handbook.general):,} characters, and {len(handbook.channels)} channels with one of their own."
 
 
 async def _platforms(settings: Settings, environment: Mapping[str, str]) -> str:

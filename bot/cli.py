@@ -19,8 +19,8 @@ from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import ConfigError, Transient
-from bot.observe import configure_logging
 from bot.messages import ThreadKey
+from bot.observe import configure_logging
 from bot.ports import Mailbox
 from bot.replay import render, requests
 from bot.secrets import Masking

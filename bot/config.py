@@ -8,9 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from bot.errors import ConfigError
+from bot.mounts import Mount, parse_mounts
 
 
 def _listed(value: object) -> object:
@@ -35,9 +45,14 @@ def _parsed(value: object) -> object:
         raise ValueError("write a JSON object") from None
 
 
+def _mounted(value: object, info: ValidationInfo) -> object:
+    return parse_mounts(value, (info.context or {}).get("environment", {})) if isinstance(value, str) else value
+
+
 Listed = Annotated[frozenset[str], BeforeValidator(_listed)]
 Extra = Annotated[dict[str, Any], BeforeValidator(_parsed)]
 Tenants = Annotated[dict[str, str], BeforeValidator(_mapped)]
+Mounts = Annotated[tuple[Mount, ...], BeforeValidator(_mounted)]
 
 
 class Settings(BaseModel):
@@ -88,6 +103,9 @@ class Settings(BaseModel):
     link_hosts: Listed = Field(frozenset(), description="Hosts that an answer may link to, with their subdomains.")
     tenants: Tenants = Field(
         default_factory=dict, description="space=tenant pairs; every other space is tenant `default`."
+    )
+    mcp_servers: Mounts = Field(
+        (), description="MCP servers whose tools the model may call: the usual mcpServers JSON, or its path."
     )
     retention_days: float = Field(30, gt=0, description="How long an idle conversation is kept, in days.")
 
@@ -141,7 +159,8 @@ class Settings(BaseModel):
     def secrets(self) -> frozenset[str]:
         """The values that must never be logged, traced or answered."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        own = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        return frozenset(own).union(*(mount.secrets() for mount in self.mcp_servers))
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -152,7 +171,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     """
     values = {name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper())}
     try:
-        return Settings.model_validate(values)
+        return Settings.model_validate(values, context={"environment": environment})
     except ValidationError as error:
         problems = [_problem(problem["loc"], problem["msg"]) for problem in error.errors(include_url=False)]
     raise ConfigError(*problems)

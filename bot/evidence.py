@@ -17,7 +17,7 @@ def knows(record: Conversation, author_id: str, number: str) -> bool:
     whole = re.compile(rf"(?<!\d){re.escape(number)}(?!\d)")
     return any(
         number.encode() in entry.wire and whole.search(_heard(entry.turn, author_id)) is not None
-        for entry in record.entries
+        for entry in reversed(record.entries)  # what an answer speaks of was mostly said last
     )
 
 

@@ -18,12 +18,11 @@ from typing import Protocol
 
 import orjson
 
-from bot.conversation import AssistantTurn, ToolCall, ToolSpec, ToolTurn, Turn
+from bot.conversation import AssistantTurn, ToolCall, ToolTurn, Turn
 from bot.errors import ContextOverflow, Permanent, Transient
 from bot.ports import ChatModel, Completion, ModelRequest, RequestedCall, TextDelta, ToolStarted, Usage
 from bot.sentences import CUT_SHORT, STEP_LIMIT, WITHHELD
-from bot.tool import Effect
-from bot.toolbox import Ran, refused
+from bot.toolbox import Ran, Toolset, refused
 
 REPEATED = "repeated_call"
 
@@ -120,30 +119,20 @@ class Loop:
 
     Args:
         model: answers.
-        system: the stable prefix.
-        tools: what the model may call.
-        effect: tool's name -> what it does to the world.
     """
 
-    def __init__(
-        self,
-        model: ChatModel,
-        *,
-        system: str,
-        tools: Sequence[ToolSpec],
-        effect: Callable[[str], Effect],
-        limits: LoopLimits | None = None,
-    ) -> None:
+    def __init__(self, model: ChatModel, *, limits: LoopLimits | None = None) -> None:
         self._model = model
-        self._system = system
-        self._tools = tools
-        self._effect = effect
         self._limits = limits or LoopLimits()
 
-    async def run(self, turn: RunningTurn, call: Callable[[ToolCall], Awaitable[Ran]]) -> AsyncGenerator[LoopEvent]:
+    async def run(
+        self, turn: RunningTurn, system: str, tools: Toolset, call: Callable[[ToolCall], Awaitable[Ran]]
+    ) -> AsyncGenerator[LoopEvent]:
         """Work on a turn until it is answered.
 
         Args:
+            system: the stable prefix of each request.
+            tools: what the model may call.
             call: runs one call.
 
         Raises:
@@ -153,14 +142,15 @@ class Loop:
         while True:
             progress = Progress.of(turn.turns())
             if progress.pending:
-                async with aclosing(self._run_pending(progress, call)) as events:
+                async with aclosing(self._run_pending(progress, tools, call)) as events:
                     async for event in events:
                         yield event
                 continue
             may_call = progress.rounds < self._limits.steps and progress.repeats < self._limits.repeats
             completion: Completion | None = None
             try:
-                async with aclosing(self._ask(turn, may_call)) as answer:
+                request = ModelRequest(system=system, messages=turn.messages(), tools=tools.specs, may_call=may_call)
+                async with aclosing(self._model.stream(request)) as answer:
                     async for item in answer:
                         if isinstance(item, TextDelta):
                             yield item
@@ -181,16 +171,11 @@ class Loop:
             yield _last_words(completion, may_call=may_call)
             return
 
-    def _ask(self, turn: RunningTurn, may_call: bool) -> AsyncGenerator[TextDelta | Completion, None]:
-        return self._model.stream(
-            ModelRequest(system=self._system, messages=turn.messages(), tools=self._tools, may_call=may_call)
-        )
-
     async def _run_pending(
-        self, progress: Progress, run: Callable[[ToolCall], Awaitable[Ran]]
+        self, progress: Progress, tools: Toolset, run: Callable[[ToolCall], Awaitable[Ran]]
     ) -> AsyncGenerator[LoopEvent]:
         earlier = progress.earlier.copy()
-        for batch in self._batches(progress.pending):
+        for batch in _batches(progress.pending, tools):
             admitted: list[tuple[ToolCall, Ran | None]] = []
             for place, call in batch:
                 admitted.append((call, self._refusal(place, call, earlier)))
@@ -201,14 +186,6 @@ class Loop:
             ran = iter(await asyncio.gather(*(run(call) for call, refusal in admitted if refusal is None)))
             yield Results(results=tuple((call, refusal or next(ran)) for call, refusal in admitted))
 
-    def _batches(self, pending: Sequence[tuple[int, ToolCall]]) -> Iterator[list[tuple[int, ToolCall]]]:
-        """Neighbouring calls that only read run together; a call that writes runs alone, in its place."""
-        for writes, group in groupby(pending, key=lambda item: self._effect(item[1].name) == "write"):
-            if writes:
-                yield from ([item] for item in group)
-            else:
-                yield list(group)
-
     def _refusal(self, place: int, call: ToolCall, earlier: Counter[tuple[str, str]]) -> Ran | None:
         if place >= self._limits.calls_per_step:
             rule, why = "over_limit", f"At most {self._limits.calls_per_step} calls run at once. Ask again if needed."
@@ -217,6 +194,15 @@ class Loop:
         else:
             return None
         return Ran(turn=refused(call, rule, why), rule=rule)
+
+
+def _batches(pending: Sequence[tuple[int, ToolCall]], tools: Toolset) -> Iterator[list[tuple[int, ToolCall]]]:
+    """Neighbouring calls that only read run together; a call that writes runs alone, in its place."""
+    for writes, group in groupby(pending, key=lambda item: tools.effect(item[1].name) == "write"):
+        if writes:
+            yield from ([item] for item in group)
+        else:
+            yield list(group)
 
 
 def _ours(call: RequestedCall, turn: int, round_number: int, place: int) -> ToolCall:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 
@@ -27,7 +28,7 @@ class ThreadKey:
 
     def __str__(self) -> str:
         """The Redis suffix: four percent-quoted parts joined by colons, reversible by `parse`."""
-        return ":".join(quote(part, safe="@.-_") for part in (self.platform, self.space, self.channel, self.root))
+        return _suffix(self)
 
     @classmethod
     def parse(cls, text: str) -> ThreadKey:
@@ -38,6 +39,11 @@ class ThreadKey:
         """
         platform, space, channel, root = (unquote(part) for part in text.split(":"))
         return cls(platform=platform, space=space, channel=channel, root=root)
+
+
+@lru_cache(maxsize=1_024)  # every operation of a turn asks for it
+def _suffix(thread: ThreadKey) -> str:
+    return ":".join(quote(part, safe="@.-_") for part in (thread.platform, thread.space, thread.channel, thread.root))
 
 
 class Audience(StrEnum):

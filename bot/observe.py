@@ -59,6 +59,8 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
     root.setLevel(level)
     for noisy in ("httpx2", "httpcore2", "aiosqlite", "asyncio", "sqlalchemy", "alembic", "openai", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for quoting in ("mcp", "client"):  # the MCP SDK's; they quote what was sent and received
+        logging.getLogger(quoting).setLevel(logging.CRITICAL + 1)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -311,11 +311,15 @@ class Mailbox(Protocol):
     partitions: int
     """How many claims can be made independently of each other."""
 
-    async def claim(self, partition: int) -> Lease | float:
-        """Take the thread that has been due longest; else the seconds until the next is due (at most the poll time)."""
+    async def claim(self, partition: int, woken: ThreadKey | None = None) -> Lease | float:
+        """Take `woken` if it is due, or the thread that has been due longest.
 
-    async def wait(self, partition: int, timeout_s: float) -> None:
-        """Return when mail may have come, at the latest after `timeout_s`."""
+        Returns:
+            The lease; else the seconds until the next thread is due, at most the poll time.
+        """
+
+    async def wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
+        """The thread for which mail has come, as soon as it does; nothing when none came for `timeout_s`."""
 
     async def join(self, lease: Lease) -> Lease:
         """Take further mail of the same author into this turn; the same lease when there is none."""

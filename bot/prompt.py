@@ -3,10 +3,13 @@ the messages, so the prefix stays byte-identical and a provider's prompt cache w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import ConfigError
 from bot.history import BYTES_PER_TOKEN
+from bot.messages import ThreadKey
 
 _RULES = """\
 You are Frontdesk, the support assistant of the company whose handbook follows. You answer customers in a chat thread.
@@ -33,34 +36,71 @@ How to read the conversation
 """
 
 
-def read_handbook(path: Path, *, limit_tokens: int) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handbook:
+    """Who the company is, its tone, policies and frequent questions.
+
+    Args:
+        general: for every conversation.
+        channels: channel id -> what is added in that channel.
+    """
+
+    general: str = ""
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_handbook(path: Path, *, limit_tokens: int) -> Handbook:
     """The company's handbook: a Markdown file, or all Markdown files of a folder in the order of their names.
+
+    In a folder, `channels/ID.md` is added to the rest in the channel of that id alone.
 
     Raises:
         ConfigError: not there, not readable as UTF-8, empty, or longer than the limit; says which and how to mend it.
     """
-    files = sorted(path.rglob("*.md")) if path.is_dir() else [path]
+    if not path.is_dir():
+        handbook = Handbook(general=_read([path], path))
+    else:
+        apart = path / "channels"
+        general = [file for file in sorted(path.rglob("*.md")) if apart not in file.parents]
+        channels = {file.stem: _read([file], file) for file in sorted(apart.glob("*.md"))}
+        handbook = Handbook(general=_read(general, path), channels=channels)
+    for text in ["", *handbook.channels.values()]:
+        cost = len((handbook.general + text).encode()) // BYTES_PER_TOKEN
+        if cost > limit_tokens:
+            raise ConfigError(
+                f"HANDBOOK: {path} has about {cost:,} tokens and the limit is {limit_tokens:,}; shorten it or raise "
+                "HANDBOOK_TOKENS."
+            )
+    return handbook
+
+
+def _read(files: Sequence[Path], named: Path) -> str:
     try:
         text = "\n\n".join(file.read_text(encoding="utf-8").strip() for file in files).strip()
     except OSError as error:
         raise ConfigError(
-            f"HANDBOOK: {path} cannot be read ({error.strerror}); name a Markdown file or folder."
+            f"HANDBOOK: {named} cannot be read ({error.strerror}); name a Markdown file or folder."
         ) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"HANDBOOK: {path} is not UTF-8 text; save it as UTF-8.") from None
+        raise ConfigError(f"HANDBOOK: {named} is not UTF-8 text; save it as UTF-8.") from None
     if not text:
-        raise ConfigError(f"HANDBOOK: {path} holds no text; write the handbook or leave the setting out.")
-    cost = len(text.encode()) // BYTES_PER_TOKEN
-    if cost > limit_tokens:
-        raise ConfigError(
-            f"HANDBOOK: {path} has about {cost:,} tokens and the limit is {limit_tokens:,}; shorten it or raise "
-            "HANDBOOK_TOKENS."
-        )
+        raise ConfigError(f"HANDBOOK: {named} holds no text; write the handbook or leave the setting out.")
     return text
 
 
-def system_prompt(handbook: str = "") -> str:
-    """The stable prefix of every request."""
-    if not handbook:
-        return _RULES
-    return f"{_RULES}\nThe handbook\n\n{handbook}\n"
+class SystemPrompt:
+    """The stable prefix of every request in a channel; made once, so that it is the same bytes for ever."""
+
+    def __init__(self, handbook: Handbook) -> None:
+        self._general = _prompt(handbook.general)
+        self._channels = {
+            channel: _prompt(f"{handbook.general}\n\n{text}") for channel, text in handbook.channels.items()
+        }
+
+    def of(self, thread: ThreadKey) -> str:
+        """The prefix in this thread."""
+        return self._channels.get(thread.channel, self._general)
+
+
+def _prompt(handbook: str) -> str:
+    return f"{_RULES}\nThe handbook\n\n{handbook}\n" if handbook else _RULES

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.loop import Loop
 from bot.ports import Mailbox, Platform, SharedState
 from bot.principal import Grants
+from bot.prompt import SystemPrompt
 from bot.secrets import Vault
 from bot.toolbox import Toolbox
 from bot.verification import Verification
@@ -19,6 +20,7 @@ class Services:
 
     Args:
         platforms: name -> platform; threads of other platforms are left to other processes.
+        system: the beginning of each request, by thread.
         tool_state: where tools keep facts, each in a namespace of its own.
         tenant_of: space -> tenant.
         link_hosts: hosts that an answer may link to.
@@ -32,6 +34,7 @@ class Services:
     mailbox: Mailbox
     platforms: Mapping[str, Platform]
     loop: Loop
+    system: SystemPrompt
     toolbox: Toolbox
     grants: Grants
     vault: Vault

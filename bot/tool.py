@@ -16,7 +16,7 @@ error object; any other exception becomes `tool_failed`, its text reaching neith
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_type_hints
 
@@ -118,7 +118,7 @@ class Tool:
         """
         self.check(context.principal)
         parsed = self.parse(arguments)
-        values: dict[str, object] = {name: getattr(parsed, name) for name in type(parsed).model_fields}
+        values: dict[str, object] = dict(parsed)
         for name in self.secret_arguments:
             handle = values[name]
             if isinstance(handle, SecretStr) and handle.get_secret_value():
@@ -156,6 +156,19 @@ class Tool:
                 for problem in error.errors(include_input=False, include_url=False, include_context=False)[:5]
             )
             raise ToolInputError("invalid_arguments", f"The arguments do not fit: {problems[:400]}") from None
+
+
+ToolSource = Callable[[], Awaitable[Sequence[Tool]]]
+"""Gives the tools as they are at this moment, asked once a turn; the very same sequence while nothing has changed."""
+
+
+def unchanging(tools: Sequence[Tool]) -> ToolSource:
+    """A source of tools that stay as they are."""
+
+    async def source() -> Sequence[Tool]:
+        return tools
+
+    return source
 
 
 def tool(

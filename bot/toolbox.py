@@ -1,4 +1,4 @@
-"""Runs the calls a model asked for: every call gets exactly one result, whatever happens in the tool."""
+"""The tools of a turn, and the running of calls: every call gets exactly one result, whatever happens in the tool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import structlog
 from bot.conversation import ToolCall, ToolSpec, ToolTurn
 from bot.errors import LeaseLost, ToolError, Transient
 from bot.observe import TOOL_CALLS
-from bot.tool import Effect, Tool, ToolContext
+from bot.tool import Effect, Tool, ToolContext, ToolSource
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +27,8 @@ class Ran:
     rule: str | None = None
 
 
-class Toolbox:
-    """The tools of one process.
+class Toolset:
+    """The tools of one turn.
 
     Args:
         tools: names must differ.
@@ -39,6 +39,7 @@ class Toolbox:
         self._tools = {tool.spec.name: tool for tool in sorted(tools, key=lambda tool: tool.spec.name)}
         if len(self._tools) != len(tools):
             raise ValueError("two tools have the same name")
+        self.tools = tools
         self._timeout_s = timeout_s
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self._tools.values())
         """Sorted by name, so that what a model is sent stays the same from request to request."""
@@ -80,6 +81,27 @@ class Toolbox:
             return Ran(turn=refused(call, *error, duration_ms=duration_ms), rule=rule)
         turn = ToolTurn(call_id=call.id, content=content.decode(), at=datetime.now(UTC), duration_ms=duration_ms)
         return Ran(turn=turn)
+
+
+class Toolbox:
+    """The tools of one process; which they are may change, but never within a turn.
+
+    Args:
+        source: asked once a turn.
+        timeout_s: for tools that name no limit of their own.
+    """
+
+    def __init__(self, source: ToolSource, *, timeout_s: float) -> None:
+        self._source = source
+        self._timeout_s = timeout_s
+        self._latest = Toolset((), timeout_s=timeout_s)
+
+    async def take(self) -> Toolset:
+        """The tools for a turn that begins; the same object while nothing has changed."""
+        tools = await self._source()
+        if tools is not self._latest.tools:
+            self._latest = Toolset(tools, timeout_s=self._timeout_s)
+        return self._latest
 
 
 def refused(call: ToolCall, code: str, message: str, *, duration_ms: int = 0) -> ToolTurn:

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
@@ -147,7 +149,9 @@ class TurnRun:
 
     async def _converse(self, stream: ReplyStream, speech: Speech, calls: Calls) -> Answered:
         turn = self._turn
-        async with aclosing(self._services.loop.run(turn, calls.run)) as events:
+        tools = await self._services.toolbox.take()
+        system = self._services.system.of(turn.lease.thread)
+        async with aclosing(self._services.loop.run(turn, system, tools, partial(calls.run, tools))) as events:
             async for event in events:
                 await self._stay_owner(self._services.lease_s)
                 match event:
@@ -161,7 +165,7 @@ class TurnRun:
                             await self._record([said])
                         speech.part()
                     case ToolStarted():
-                        if self._services.toolbox.effect(event.call.name) == "write":
+                        if tools.effect(event.call.name) == "write":
                             await self._lock.acquire()
                             self._writes = self._writing = True
                         stream.status(event)
@@ -202,6 +206,7 @@ class TurnRun:
 
     async def _record(self, turns: Sequence[Turn]) -> None:
         self._turn.take(await self._mailbox.step(self._turn.lease, *turns))
+        bind_contextvars(step=self._turn.lease.step)
 
     def _written(self) -> None:
         if self._writing:

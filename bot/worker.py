@@ -60,11 +60,13 @@ class Worker:
             await end(*keepers, *self._hearing)
 
     async def _claim(self, partition: int) -> None:
-        mailbox = self._services.mailbox
+        """Claim what `wait` wakes for, and whatever else is due when the agenda said that something would be."""
+        mailbox, clock = self._services.mailbox, asyncio.get_running_loop().time
+        look_at, woken = 0.0, None
         # A cancellation that a blocking read swallows (see `bot.tasks`) is made up for by the flag.
         while not self._stopping:
             await self._slots.acquire()
-            claiming = asyncio.create_task(mailbox.claim(partition))
+            claiming = asyncio.create_task(mailbox.claim(partition, woken))
             try:
                 claimed = await asyncio.shield(claiming)
             except asyncio.CancelledError:
@@ -82,13 +84,22 @@ class Worker:
                 continue
             if isinstance(claimed, Lease):
                 self._start(claimed)
-                continue
-            self._slots.release()
-            try:
-                if claimed > 0:
-                    await mailbox.wait(partition, claimed)
-            except Transient:
-                await asyncio.sleep(REDIS_DOWN_S)
+            else:
+                self._slots.release()
+                look_at = clock() + claimed
+            woken = await self._wait(partition, look_at - clock())
+
+    async def _wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
+        """A thread that became due, as soon as there is room for its turn; nothing when it is time to look again."""
+        if timeout_s <= 0:
+            return None
+        async with self._slots:
+            pass
+        try:
+            return await self._services.mailbox.wait(partition, timeout_s)
+        except Transient:
+            await asyncio.sleep(REDIS_DOWN_S)
+            return None
 
     async def _give_back(self, claiming: asyncio.Task[Lease | float]) -> None:
         """A claim that was under way when the worker was told to stop: finished, then undone."""
@@ -109,7 +120,7 @@ class Worker:
     async def _run(self, run: TurnRun, lease: Lease) -> None:
         RUNNING.inc()
         try:
-            with bound_contextvars(thread=str(lease.thread), turn=lease.turn):
+            with bound_contextvars(thread=str(lease.thread), turn=lease.turn, step=lease.step):
                 await run.run()
         except Transient as failure:
             # The store went away in the middle: the lease runs out, and whoever claims the thread then goes on.

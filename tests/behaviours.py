@@ -184,6 +184,11 @@ CRASHES = (
     ),
 )
 
+MACHINES = (
+    Behaviour("machines.address", "REDIS_URL names one Redis, a cluster or sentinels; its forms are told.", "issue 3"),
+    Behaviour("machines.cluster", "The mailbox and shared state keep their word on a Redis Cluster.", "design 5"),
+)
+
 PAGE = (
     Behaviour(
         "page.streams", "An answer is seen while it is written, and stands once when it is done.", "issue 2, page"

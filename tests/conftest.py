@@ -22,7 +22,9 @@ from redis.asyncio import Redis
 
 from bot.errors import ConfigError
 from bot.store.embedded import EmbeddedRedis
+from bot.store.program import find_server
 from tests.servers.postgres import Postgres, find_postgres
+from tests.servers.redis import RedisServer, cluster
 
 LIMIT_S = 30.0
 """How long the body of a test may take, unless it says `@pytest.mark.timeout_s(…)`."""
@@ -116,6 +118,25 @@ def redis_url(_redis_server: EmbeddedRedis) -> str:
     with BlockingRedis.from_url(_redis_server.url) as client:
         client.flushall()
     return _redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RedisServer]]:
+    try:
+        find_server()
+    except ConfigError as error:
+        missing(str(error))
+    with cluster(tmp_path_factory.mktemp("cluster")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def redis_cluster(_redis_cluster: list[RedisServer]) -> list[RedisServer]:
+    """Three masters that share the slots, empty; the same for all tests of a run."""
+    for server in _redis_cluster:
+        with server.client() as client:
+            client.flushall()
+    return _redis_cluster
 
 
 @pytest.fixture

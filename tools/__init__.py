@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from bot.errors import ToolFailed
-from bot.tool import Tool, ToolContext
+from bot.mounts import Mount
+from bot.tool import Tool, ToolContext, ToolSource, unchanging
 from tools import handover, identity, orders, receipts, tickets
 from tools.database import DatabaseUnavailable
 from tools.kit import Kit
 
-__all__ = ["Kit", "build"]
+__all__ = ["Kit", "build", "opened"]
 
 _BUILDERS: tuple[Callable[[Kit], Tool], ...] = (
     handover.build,
@@ -26,6 +28,22 @@ _BUILDERS: tuple[Callable[[Kit], Tool], ...] = (
 def build(kit: Kit) -> tuple[Tool, ...]:
     """The tools, sorted by name, so that what the model is told stays the same from request to request."""
     return tuple(sorted((_shielded(make(kit)) for make in _BUILDERS), key=lambda made: made.spec.name))
+
+
+@asynccontextmanager
+async def opened(kit: Kit, mounts: Sequence[Mount], *, timeout_s: float) -> AsyncIterator[ToolSource]:
+    """Everything the model may call while the context lasts, with what MCP servers offer.
+
+    Args:
+        timeout_s: for servers that name no time of their own.
+    """
+    if not mounts:
+        yield unchanging(build(kit))
+        return
+    from tools.mcp import MountedTools  # costs 0.7 s and 20 MB, which only those pay who mount a server
+
+    async with MountedTools(mounts, own=build(kit), timeout_s=timeout_s) as mounted:
+        yield mounted.tools
 
 
 def _shielded(made: Tool) -> Tool:

@@ -65,6 +65,8 @@ class Endpoint:
                 event_hooks={"response": [_bound_error]},
             ),
         )
+        # Whole, so that the client does not join it from its parts for every request.
+        self._url = str(self._client.base_url.join("chat/completions"))
 
     async def open(self, body: bytes, *, within_s: float) -> httpx2.Response:
         """Send a request; the caller reads the response's packets and closes it.
@@ -77,11 +79,9 @@ class Endpoint:
         try:
             async with asyncio.timeout(within_s):
                 if len(body) <= _PIECE_BYTES:
-                    return await self._client.post(
-                        "/chat/completions", cast_to=httpx2.Response, content=body, stream=True
-                    )
+                    return await self._client.post(self._url, cast_to=httpx2.Response, content=body, stream=True)
                 return await self._client.post(
-                    "/chat/completions",
+                    self._url,
                     cast_to=httpx2.Response,
                     content=_pieces(body),
                     # Without a length the body would go out chunked, which not every endpoint reads.

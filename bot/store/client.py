@@ -1,21 +1,47 @@
-"""Connections to Redis, and the one place where the client's exceptions become ours."""
+"""Connections to Redis, and the one place where the client's exceptions become ours.
+
+The same commands go to one Redis, to a cluster, or to the master that sentinels name. Commands are short: they take
+turns at a bounded number of connections, and each one is answered within `ANSWER_S` or fails, whatever it waited for
+(its turn, a connection, the server). Listening holds a connection each and has no such bound.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, cast
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
-from bot.errors import ConfigError, Transient
+from bot.errors import Transient
+from bot.store.address import Address, Cluster, One, Sentinels, parse_address
 
 CONNECTIONS = 64
-"""For commands, which are short: callers wait for a free one instead of failing."""
+"""For commands, to each server: callers wait for a free one instead of failing."""
 
 LISTENERS = 10_000
-"""For subscriptions and blocking reads, which hold theirs."""
+"""For subscriptions and blocking reads, to each server."""
 
-TIMEOUT_S = 5.0
+ANSWER_S = 1.5
+"""Longest time of a command. A platform waits 3 s for its acknowledgement and then sends the event again."""
+
+NODE_S = 1.0
+"""Longest silence of one server where there are several: short of `ANSWER_S`, so that the client itself notices,
+forgets what it knew of the others' places, and asks again before the next command."""
+
+LISTEN_S = 5.0
+"""Longest silence of a server in a blocking read beyond what it was asked to wait."""
+
+# The client repeats nothing, because it cannot know what may be done twice. Those who know do: `bot.store.lua` repeats
+# what a turn has done, the worker its claim, a platform its event.
+_NEVER = Retry(NoBackoff(), 0)
 
 
 class mapped:  # noqa: N801  reads as a statement: `with mapped():`
@@ -24,8 +50,102 @@ class mapped:  # noqa: N801  reads as a statement: `with mapped():`
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RedisError | OSError):
+        if isinstance(error, RedisError | RedisClusterException | OSError):  # the time limit's error is an OSError
             raise Transient("redis_unavailable") from error
+
+
+class _Prompt(Redis):
+    """Commands to one server, each within its time."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._room = asyncio.Semaphore(CONNECTIONS)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with asyncio.timeout(ANSWER_S), self._room:
+            try:
+                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            except ResponseError as error:
+                if "READONLY" in str(error):
+                    # It is a replica since a fail-over; behind the same address may be a master, for who asks again.
+                    await self.connection_pool.disconnect(inuse_connections=False)
+                raise
+
+
+class _PromptCluster(RedisCluster):
+    """Commands to a cluster, each within its time."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._room = asyncio.Semaphore(CONNECTIONS)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with asyncio.timeout(ANSWER_S), self._room:
+            try:
+                # Before it knows the cluster the client would send commands anywhere, to be told where they belong.
+                await self.initialize()
+                return await super().execute_command(*args, **options)
+            except AttributeError as error:
+                # The client closes all connections to a server that failed once, also those on which others are
+                # writing at that moment, and these find no writer any more.
+                raise Disconnected("closed while in use") from error
+
+
+class Connections:
+    """A client for commands and a client for listening, to the Redis of an address.
+
+    Args:
+        url: see `bot.store.address`.
+
+    Raises:
+        ConfigError: not a Redis address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._sentinel: Sentinel | None = None
+        self.commands: Redis
+        self.listener: Redis
+        self._connect(parse_address(url))
+
+    def _connect(self, address: Address) -> None:
+        match address:
+            case One():
+                # One limit around a whole command is enough here; the client's own costs a task for each write.
+                commands = {"socket_timeout": None, "socket_connect_timeout": NODE_S, "retry": _NEVER}
+                listener = {"socket_timeout": LISTEN_S, "socket_connect_timeout": NODE_S, "retry": _NEVER}
+                pool = ConnectionPool.from_url(address.url, max_connections=CONNECTIONS, **commands)
+                self.commands = _Prompt.from_pool(pool)
+                pool = ConnectionPool.from_url(address.url, max_connections=LISTENERS, **listener)
+                self.listener = Redis.from_pool(pool)
+            case Cluster():
+                # A cluster's client takes the same commands, which its types do not say.
+                self.commands = cast("Redis", _PromptCluster(**_cluster(address, CONNECTIONS, NODE_S)))
+                self.listener = cast("Redis", RedisCluster(**_cluster(address, LISTENERS, LISTEN_S)))
+            case Sentinels():
+                times = {"socket_timeout": NODE_S / 2, "socket_connect_timeout": NODE_S / 2}
+                sentinel_kwargs = {**times, "retry": _NEVER}
+                self._sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+                self.commands = _Prompt.from_pool(_pool(self._sentinel, address, CONNECTIONS, NODE_S))
+                self.listener = Redis.from_pool(_pool(self._sentinel, address, LISTENERS, LISTEN_S))
+
+    async def ping(self) -> None:
+        """Reach every master and see that it is one and takes writes.
+
+        Raises:
+            Transient: one does not answer, or cannot write.
+        """
+        with mapped():
+            # Redis refuses a ping while it loads its data or cannot write to its disk.
+            await self.commands.ping(**_masters(self.commands))
+        if any(state["role"] != "master" for state in await information(self.commands, "replication")):
+            raise Transient("redis_readonly")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.commands.aclose()
+        await self.listener.aclose()
+        if self._sentinel is not None:
+            await self._sentinel.aclose()
 
 
 async def read_list(redis: Redis, key: str, start: int = 0, end: int = -1) -> list[bytes]:
@@ -34,39 +154,59 @@ async def read_list(redis: Redis, key: str, start: int = 0, end: int = -1) -> li
         return cast("list[bytes]", await redis.lrange(key, start, end))
 
 
-class Connections:
-    """A pool for commands and a pool for listening, to one Redis.
+async def information(redis: Redis, section: str) -> list[dict[str, Any]]:
+    """What every master says of itself in a section of `INFO`."""
+    with mapped():
+        told = await redis.info(section, **_masters(redis))
+    cluster = _cluster_in(redis)
+    return list(told.values()) if cluster is not None and len(cluster.get_primaries()) > 1 else [told]
 
-    Args:
-        url: `redis://…`, `rediss://…` or `unix://…`.
 
-    Raises:
-        ConfigError: not a Redis address.
+async def subscribed(redis: Redis, *channels: str) -> AsyncGenerator[dict[str, Any], None]:
+    """Subscribe, and give what the subscription says, its beginning included; only wakes are to hang on it.
+
+    In a cluster every node hears what is published at any, so one connection is enough.
     """
+    with mapped():
+        # Finds the place of the first channel as it is at this moment, which a subscription alone does not do.
+        await redis.exists(channels[0])
+        async with redis.pubsub() as pubsub:
+            await pubsub.subscribe(*channels)
+            async with aclosing(pubsub.listen()) as listening:
+                async for message in listening:
+                    yield message
 
-    def __init__(self, url: str) -> None:
-        try:
-            self.commands = Redis.from_pool(
-                BlockingConnectionPool.from_url(
-                    url, max_connections=CONNECTIONS, timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S
-                )
-            )
-            self.listener = Redis.from_pool(ConnectionPool.from_url(url, max_connections=LISTENERS))
-        except ValueError:
-            raise ConfigError(
-                "REDIS_URL is not a Redis address; write redis://host:6379/0, rediss://… or unix:///path/to/socket."
-            ) from None
 
-    async def ping(self) -> None:
-        """Reach the server.
+def _cluster_in(redis: object) -> RedisCluster | None:
+    return redis if isinstance(redis, RedisCluster) else None
 
-        Raises:
-            Transient: it does not answer.
-        """
-        with mapped():
-            await self.commands.ping()
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self.commands.aclose()
-        await self.listener.aclose()
+def _masters(redis: Redis) -> dict[str, Any]:
+    return {} if _cluster_in(redis) is None else {"target_nodes": RedisCluster.PRIMARIES}
+
+
+def _cluster(address: Cluster, connections: int, silence_s: float) -> dict[str, Any]:
+    return {
+        "startup_nodes": [ClusterNode(host, port) for host, port in address.nodes],
+        "max_connections": connections,
+        "socket_timeout": silence_s,
+        "socket_connect_timeout": NODE_S,
+        "retry": _NEVER,
+        # Who is told that a slot has moved follows it. The client's default is to close all connections, also those on
+        # which others wait for their answers, at every fifth such word.
+        "reinitialize_steps": 0,
+        **address.login,
+    }
+
+
+def _pool(sentinel: Sentinel, address: Sentinels, connections: int, silence_s: float) -> SentinelConnectionPool:
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        address.service,
+        sentinel,
+        max_connections=connections,
+        db=address.db,
+        socket_timeout=silence_s,
+        socket_connect_timeout=NODE_S,
+        retry=_NEVER,
+        **address.login,
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 from redis.asyncio import Redis
 
 from bot.errors import ConfigError, Transient
-from bot.store.client import mapped
+from bot.store.client import information, mapped
 from bot.store.keys import PARTITION_COUNT
 from bot.store.mailbox import RedisMailbox
 
@@ -36,35 +39,33 @@ async def keep_partitions(redis: Redis, partitions: int) -> None:
 async def guard_memory(redis: Redis, mailbox: RedisMailbox) -> None:
     """Close the mailbox's door while Redis has little room left; runs until cancelled."""
     while True:
-        try:
-            with mapped():
-                memory = await redis.info("memory")
-            limit = memory.get("maxmemory", 0)
-            mailbox.closed = bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
-        except Transient:
-            pass  # while Redis is away, `put` says so itself
+        with suppress(Transient):  # while Redis is away, `put` says so itself
+            mailbox.closed = any(_is_nearly_full(memory) for memory in await information(redis, "memory"))
         await asyncio.sleep(INTERVAL_S)
 
 
+def _is_nearly_full(memory: Mapping[str, Any]) -> bool:
+    limit = memory.get("maxmemory", 0)
+    return bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
+
+
 async def refuse_unsafe(redis: Redis) -> None:
-    """Refuse a Redis that would lose what was accepted.
+    """Refuse a Redis, or a cluster one of whose masters, would lose what was accepted.
 
     Raises:
         ConfigError: it has no append-only file, or evicts keys when it is full; says how to mend it.
     """
-    with mapped():
-        info = {**await redis.info("persistence"), **await redis.info("memory")}
     problems = []
-    if not info.get("aof_enabled"):
+    if not all(persistence.get("aof_enabled") for persistence in await information(redis, "persistence")):
         problems.append(
             "REDIS_URL: this Redis keeps no append-only file, so a restart would lose messages that were accepted; "
             "start it with: appendonly yes, appendfsync always (or everysec, which may lose the last second)."
         )
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
+    policies = {memory.get("maxmemory_policy", "noeviction") for memory in await information(redis, "memory")}
+    if evicting := policies - {"noeviction"}:
         problems.append(
-            f"REDIS_URL: this Redis evicts keys when it is full ({policy}), so conversations would vanish; start it "
-            "with: maxmemory-policy noeviction."
+            f"REDIS_URL: this Redis evicts keys when it is full ({', '.join(sorted(evicting))}), so conversations "
+            "would vanish; start it with: maxmemory-policy noeviction."
         )
     if problems:
         raise ConfigError(*problems)

@@ -6,7 +6,7 @@ All keys of a partition carry one hash tag, so that each script stays inside one
 |-------------------------|---------|-------------|----------------------------------------------------------------|
 | `frontdesk:{p}:due`     | zset    | for ever    | thread -> time due in Redis-server ms: past = claimable, future = |
 |-------------------------|---------|-------------|----------------------------------------------------------------|
-| `frontdesk:{p}:wake`    | list    | at most 64  | a token per thread that became due; losing one costs one poll |
+| `frontdesk:{p}:wake`    | list    | when taken  | threads that became due, at most 10,000; losing one costs one poll |
 | `frontdesk:{p}:open`    | counter | for ever    | mail accepted and not settled |
 | `frontdesk:{p}:dead`    | list    | for ever    | dead letters |
 | `frontdesk:{p}:inbox:T` | list    | until taken | rows accepted and not yet on the record |

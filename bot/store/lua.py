@@ -1,27 +1,59 @@
-"""The mailbox's Lua scripts, each declared in its first lines: they are the only writers of a thread's keys."""
+"""Lua scripts, and those of the mailbox, each declared in its first lines: the only writers of a thread's keys."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
-from bot.errors import LeaseLost
+from bot.errors import LeaseLost, Transient
 from bot.store.client import mapped
 
 FOLDER = Path(__file__).parent / "scripts"
 
+PATIENCE_S = 5.0
+"""How long what a turn has done is brought to a Redis that is away: a restart or a fail-over costs no turn."""
+
+AGAIN_S = 0.1
+
+
+class Script:
+    """A script by its digest, and by its text for a server that has not seen it or has forgotten it.
+
+    The text goes to the server that was asked and to no other: in a cluster one that is down costs the rest nothing.
+    """
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._redis = redis
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run it.
+
+        Raises:
+            Transient: Redis cannot be reached; the script ran or it did not.
+        """
+        run: Any = self._redis.evalsha
+        with mapped():
+            try:
+                return await run(self._digest, len(keys), *keys, *args)
+            except NoScriptError:
+                run = self._redis.eval
+                return await run(self._text, len(keys), *keys, *args)
+
 
 class Scripts:
-    """Runs scripts by name; loads one again when the server has forgotten it."""
+    """Runs the mailbox's scripts by name."""
 
     def __init__(self, redis: Redis) -> None:
-        self._scripts: dict[str, AsyncScript] = {
-            path.stem: redis.register_script(path.read_text()) for path in sorted(FOLDER.glob("*.lua"))
-        }
+        self._scripts = {path.stem: Script(redis, path.read_text()) for path in sorted(FOLDER.glob("*.lua"))}
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script.
@@ -29,16 +61,31 @@ class Scripts:
         Raises:
             Transient: Redis cannot be reached; the script ran or it did not, and may be run again.
         """
-        with mapped():
-            return await self._scripts[name](keys=keys, args=args)
+        return await self._scripts[name](keys, args)
 
-    async def fenced(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    async def patiently(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run a script, again and again while Redis is away: each has its effect once, however often it runs.
+
+        Raises:
+            Transient: Redis could not be reached for `PATIENCE_S`.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await self.run(name, keys, args)
+            except Transient:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(AGAIN_S)
+
+    async def fenced(self, name: str, keys: Sequence[str], args: Sequence[Any], *, patient: bool = True) -> Any:
         """Run a script that only the owner of a thread may run.
 
         Raises:
             LeaseLost: somebody else owns the thread.
+            Transient: Redis cannot be reached.
         """
-        result = await self.run(name, keys, args)
+        result = await (self.patiently if patient else self.run)(name, keys, args)
         if result == b"fenced":
             raise LeaseLost(name)
         return result

@@ -19,7 +19,7 @@ from bot.conversation import Conversation, Entry, NoteTurn, StaffTurn, Turn, Use
 from bot.messages import Person, ThreadKey
 from bot.ports import Address, DeadLetter, Found, Lease, Mode, Order, Put, Reply
 from bot.store import codec
-from bot.store.client import Connections, mapped, read_list
+from bot.store.client import Connections, mapped, read_list, subscribed
 from bot.store.keys import Partition, partition_of
 from bot.store.letters import LetterBox, write_letter
 from bot.store.lua import Scripts
@@ -143,28 +143,33 @@ class RedisMailbox:
 
     # -------------------------------------------------------------------------------------------------- claiming
 
-    async def claim(self, partition: int) -> Lease | float:
-        """Take the thread that has been due longest; else the seconds until the next one is due."""
+    async def claim(self, partition: int, woken: ThreadKey | None = None) -> Lease | float:
+        """Take `woken` if it is due, or the thread that has been due longest; else the seconds until one is due."""
         at = Partition(partition)
+        if woken is not None and (lease := await self._open(at, woken, b"")) is not None:
+            return lease
         limits = self.limits
-        reserved = await self._scripts.run("reserve", [at.due], [_ms(limits.lease_s), _ms(limits.poll_s)])
+        reserved = await self._scripts.run("reserve", [at.due, at.wake], [_ms(limits.lease_s), _ms(limits.poll_s)])
         if isinstance(reserved, int):
             return reserved / 1000
         name, score = reserved
-        thread, token = ThreadKey.parse(_text(name)), secrets.token_hex(8)
-        opened = await self._scripts.run(
+        return await self._open(at, ThreadKey.parse(_text(name)), score) or 0.0
+
+    async def _open(self, at: Partition, thread: ThreadKey, score: bytes) -> Lease | None:
+        """Become the owner of a thread, unless it is somebody else's or has no mail."""
+        limits, token = self.limits, secrets.token_hex(8)
+        opened = await self._scripts.patiently(
             "open",
             [at.due, at.inbox(thread), at.turns(thread), at.meta(thread)],
-            [name, score, token, _ms(limits.lease_s), limits.batch],
+            [str(thread), score, token, _ms(limits.lease_s), limits.batch],
         )
-        if isinstance(opened, bytes):
-            return 0.0
-        return self._lease(thread, token, *opened)
+        return None if isinstance(opened, bytes) else self._lease(thread, token, *opened)
 
-    async def wait(self, partition: int, timeout_s: float) -> None:
-        """Return when mail may have come, at the latest after `timeout_s`."""
+    async def wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
+        """The thread for which mail has come, as soon as it does; nothing when none came for `timeout_s`."""
         with mapped():
-            await self._listener.blpop([Partition(partition).wake], timeout=max(0.001, timeout_s))
+            woken = await self._listener.blpop([Partition(partition).wake], timeout=max(0.001, timeout_s))
+        return ThreadKey.parse(_text(woken[1])) if woken else None
 
     def _lease(
         self, thread: ThreadKey, token: str, state: list[bytes | None], window: bytes, rows: list[bytes]
@@ -253,7 +258,10 @@ class RedisMailbox:
         """Keep the thread for another lease time and hear orders."""
         at = self._at(lease.thread)
         order = await self._scripts.fenced(
-            "renew", [at.due, at.meta(lease.thread)], [str(lease.thread), lease.token, _ms(self.limits.lease_s)]
+            "renew",
+            [at.due, at.meta(lease.thread)],
+            [str(lease.thread), lease.token, _ms(self.limits.lease_s)],
+            patient=False,  # the heart beats again
         )
         return _ordered(lease, order)
 
@@ -299,13 +307,11 @@ class RedisMailbox:
 
     async def news(self) -> AsyncGenerator[ThreadKey, None]:
         """Threads about which something was published; only wakes, never tells."""
-        with mapped():
-            async with self._listener.pubsub() as pubsub:
-                await pubsub.subscribe(*(Partition(number).news for number in range(self.partitions)))
-                async with aclosing(pubsub.listen()) as listening:
-                    async for message in listening:
-                        if message["type"] == "message":
-                            yield ThreadKey.parse(_text(message["data"]))
+        channels = (Partition(number).news for number in range(self.partitions))
+        async with aclosing(subscribed(self._listener, *channels)) as messages:
+            async for message in messages:
+                if message["type"] == "message":
+                    yield ThreadKey.parse(_text(message["data"]))
 
     # --------------------------------------------------------------------------------------------------- reading
 

@@ -9,7 +9,8 @@ from typing import cast
 from redis.asyncio import Redis
 
 from bot.store import keys
-from bot.store.client import mapped, read_list
+from bot.store.client import mapped, read_list, subscribed
+from bot.store.lua import Script
 
 _SET_IF = """
 local value = redis.call('GET', KEYS[1])
@@ -52,10 +53,10 @@ class RedisSharedState:
         self._redis = redis
         self._namespace = namespace
         self._listener = listener or redis
-        self._set_if = redis.register_script(_SET_IF)
-        self._count = redis.register_script(_COUNT)
-        self._append = redis.register_script(_APPEND)
-        self._replace = redis.register_script(_REPLACE)
+        self._set_if = Script(redis, _SET_IF)
+        self._count = Script(redis, _COUNT)
+        self._append = Script(redis, _APPEND)
+        self._replace = Script(redis, _REPLACE)
 
     def within(self, owner: str) -> RedisSharedState:
         """The same store under a longer namespace."""
@@ -81,18 +82,15 @@ class RedisSharedState:
     ) -> bool:
         """Set only if the value is still `expected` (`None`: absent); whether it was set."""
         args = [b"0" if expected is None else b"1", expected or b"", value, _px(ttl_s)]
-        with mapped():
-            return bool(await self._set_if(keys=[self._key(key)], args=args))
+        return bool(await self._set_if([self._key(key)], args))
 
     async def increment(self, key: str, *, ttl_s: float | None = None) -> int:
         """Count up by one; the time to live begins at the first count."""
-        with mapped():
-            return int(await self._count(keys=[self._key(key)], args=[_px(ttl_s)]))
+        return int(await self._count([self._key(key)], [_px(ttl_s)]))
 
     async def append(self, key: str, value: bytes, *, ttl_s: float | None = None) -> int:
         """Append to a log; the index of what was appended."""
-        with mapped():
-            return int(await self._append(keys=[self._key(key)], args=[value, _px(ttl_s)]))
+        return int(await self._append([self._key(key)], [value, _px(ttl_s)]))
 
     async def read(self, key: str, start: int = 0) -> Sequence[bytes]:
         """A log from index `start`."""
@@ -100,8 +98,7 @@ class RedisSharedState:
 
     async def replace(self, key: str, index: int, value: bytes) -> bool:
         """Put another entry in a log's place; indexes do not move. Whether it was there."""
-        with mapped():
-            return bool(await self._replace(keys=[self._key(key)], args=[index, value]))
+        return bool(await self._replace([self._key(key)], [index, value]))
 
     async def publish(self, channel: str, value: bytes) -> None:
         """Tell whoever listens at this moment."""
@@ -110,15 +107,12 @@ class RedisSharedState:
 
     async def subscribe(self, channel: str) -> AsyncGenerator[bytes, None]:
         """What is published from now on; the first item is empty and says that the subscription stands."""
-        with mapped():
-            async with self._listener.pubsub() as pubsub:
-                await pubsub.subscribe(self._key(channel))
-                async with aclosing(pubsub.listen()) as listening:
-                    async for message in listening:
-                        if message["type"] == "subscribe":
-                            yield b""
-                        elif message["type"] == "message":
-                            yield message["data"]
+        async with aclosing(subscribed(self._listener, self._key(channel))) as messages:
+            async for message in messages:
+                if message["type"] == "subscribe":
+                    yield b""
+                elif message["type"] == "message":
+                    yield message["data"]
 
     def _key(self, key: str) -> str:
         return keys.state(self._namespace, key)

@@ -135,4 +135,4 @@ class Crowd:
 
 def question(asked_id: str) -> str:
     """What people ask; the id tells the model's log who it was."""
-    return f"Hello, where is my order 123123? I gave santa@clau.se when I bought it. Thank you! (ask={asked_id};)"
+    return f"Where is my order 123123? (ask={asked_id};)"

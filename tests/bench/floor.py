@@ -16,7 +16,6 @@ import orjson
 import uvloop
 from redis.asyncio import Redis
 
-from bot.llm.wire import to_wire
 from tests.bench.crowd import question
 from tests.bench.model import ANSWER
 from tests.bench.part import obey

@@ -29,13 +29,14 @@ from bot.store.guard import guard_memory
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
+from bot.tool import unchanging
 from bot.toolbox import Toolbox
 from bot.verification import Verification
 from bot.worker import Worker
 from tests.bench.crowd import PLATFORM, Crowd
 from tests.bench.model import ANSWER
 from tests.bench.part import obey
-from tests.bench.prefix import LOOK_UP, SYSTEM
+from tests.bench.prefix import LOOK_UP, PROMPT
 from tests.bench.stalls import Stalls
 from tools.database import Database
 from tools.desk import SqlDesk
@@ -87,7 +88,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         desk = SqlDesk(await stack.enter_async_context(Database(f"sqlite:///{folder / 'desk.sqlite3'}")))
         chat = OpenAIChat(api_key=API_KEY, base_url=base_url, model="bench")
         stack.push_async_callback(chat.aclose)
-        toolbox = Toolbox([LOOK_UP], timeout_s=10)
+        toolbox = Toolbox(unchanging([LOOK_UP]), timeout_s=10)
         grants = Grants(state.within("grants"), lasts_s=1_800)
         vault = Vault(state.within("vault"), b"0" * 32)
         verification = Verification(state.within("verification"), grants, desk)
@@ -95,7 +96,8 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         services = Services(
             mailbox=mailbox,
             platforms={PLATFORM: crowd},
-            loop=Loop(chat, system=SYSTEM, tools=toolbox.specs, effect=toolbox.effect),
+            loop=Loop(chat),
+            system=PROMPT,
             toolbox=toolbox,
             grants=grants,
             vault=vault,

@@ -17,7 +17,7 @@ from tests.bench.part import obey
 TEXT = (
     "Thank you for your patience. Your order 123123 has left our house and is out for delivery. It should arrive on "
     "Friday at the address that you gave us. In the parcel you will find the large wooden sled and the harness for "
-    "two reindeer. If anything is missing or broken, please tell me here and I will open a ticket."
+    "two reindeer. If anything is missing, please just tell me here and I will open a ticket."
 ).split(" ")
 CHUNKS = len(TEXT)
 ARGUMENTS = '{"order_id":"123123","email":"santa@clau.se"}'

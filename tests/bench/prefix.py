@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 
 import bot.standin
-from bot.prompt import read_handbook, system_prompt
+from bot.messages import ThreadKey
+from bot.prompt import SystemPrompt, read_handbook
 from bot.tool import Tool, ToolContext, tool
 from tests.bench.seeds import RESULT
 
-SYSTEM = system_prompt(read_handbook(Path(bot.standin.__file__).with_name("handbook.md"), limit_tokens=20_000))
+PROMPT = SystemPrompt(read_handbook(Path(bot.standin.__file__).with_name("handbook.md"), limit_tokens=20_000))
+SYSTEM = PROMPT.of(ThreadKey(platform="bench", space="s", channel="c", root="r"))
 
 
 async def look_up(order_id: str, email: str) -> dict[str, Any]:

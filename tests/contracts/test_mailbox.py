@@ -1,4 +1,4 @@
-"""What the mailbox guarantees, against a real Redis. Each test names the line of a script that it holds."""
+"""What the mailbox guarantees, on one real Redis and on a cluster of three. Each test names what it holds."""
 
 from __future__ import annotations
 
@@ -13,30 +13,51 @@ from bot.errors import ConfigError, LeaseLost
 from bot.llm.wire import to_wire
 from bot.messages import ThreadKey
 from bot.ports import Address, Lease, Mode, Order, Put, Reply
-from bot.store.client import Connections
+from bot.store.client import Connections, information
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
+from bot.store.keys import Partition, partition_of
 from bot.store.mailbox import Limits, RedisMailbox
+from tests.servers.redis import cluster_url
 from tests.talk import ADA, ANN, BEN, a_thread, answered, resulted, said
 
 LEASE_S = 0.2
 
 
+@pytest.fixture(params=["one", pytest.param("cluster", marks=pytest.mark.behaviour("machines.cluster"))])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The test runs once on each."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def connections(redis_url: str) -> AsyncIterator[Connections]:
-    connections = Connections(redis_url)
+def address(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "cluster":
+        return cluster_url(request.getfixturevalue("redis_cluster"))
+    return str(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture
+async def connections(address: str) -> AsyncIterator[Connections]:
+    connections = Connections(address)
     yield connections
     await connections.aclose()
 
 
 @pytest.fixture
-def mailbox(connections: Connections) -> RedisMailbox:
-    return RedisMailbox(connections, to_wire, limits=Limits(lease_s=LEASE_S, poll_s=0.05, attempts=2))
+def partitions(kind: str) -> int:
+    return 4 if kind == "cluster" else 1
 
 
 @pytest.fixture
-def patient(connections: Connections) -> RedisMailbox:
+def mailbox(connections: Connections, partitions: int) -> RedisMailbox:
+    limits = Limits(lease_s=LEASE_S, poll_s=0.05, attempts=2)
+    return RedisMailbox(connections, to_wire, limits=limits, partitions=partitions)
+
+
+@pytest.fixture
+def patient(connections: Connections, partitions: int) -> RedisMailbox:
     """The same threads with a lease that outlasts any test."""
-    return RedisMailbox(connections, to_wire, limits=Limits(lease_s=600, attempts=2))
+    return RedisMailbox(connections, to_wire, limits=Limits(lease_s=600, attempts=2), partitions=partitions)
 
 
 async def put(mailbox: RedisMailbox, thread: ThreadKey, turn: UserTurn, **options: Address) -> Put:
@@ -46,13 +67,21 @@ async def put(mailbox: RedisMailbox, thread: ThreadKey, turn: UserTurn, **option
 async def claimed(mailbox: RedisMailbox) -> Lease:
     """The next lease, waited for as long as leases of these tests last."""
     async with asyncio.timeout(10 * LEASE_S + 2):
-        while not isinstance(lease := await mailbox.claim(0), Lease):
-            await mailbox.wait(0, max(0.001, lease))
+        while (lease := await due(mailbox)) is None:
+            await mailbox.wait(0, LEASE_S / 20)
         return lease
 
 
+async def due(mailbox: RedisMailbox) -> Lease | None:
+    """What can be claimed at this moment, in whichever partition."""
+    for partition in range(mailbox.partitions):
+        if isinstance(lease := await mailbox.claim(partition), Lease):
+            return lease
+    return None
+
+
 async def nothing_due(mailbox: RedisMailbox) -> bool:
-    return not isinstance(await mailbox.claim(0), Lease)
+    return await due(mailbox) is None
 
 
 def texts(turns: list[Turn]) -> list[str]:
@@ -86,7 +115,7 @@ async def test_one_worker_holds_a_thread_and_others_take_other_threads(patient: 
     await put(patient, first, said("one"))
     await put(patient, second, said("two"))
     leases = [await claimed(patient), await claimed(patient)]
-    assert [lease.thread for lease in leases] == [first, second]
+    assert {lease.thread for lease in leases} == {first, second}
     assert await nothing_due(patient)
 
 
@@ -298,7 +327,7 @@ async def test_an_overload_is_refused_and_can_come_again(connections: Connection
 @pytest.mark.behaviour("mailbox.full")
 async def test_the_door_closes_while_redis_is_nearly_full(connections: Connections) -> None:
     mailbox = RedisMailbox(connections, to_wire)
-    used = (await connections.commands.info("memory"))["used_memory"]
+    used = max(memory["used_memory"] for memory in await information(connections.commands, "memory"))
     guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
     try:
         await connections.commands.config_set("maxmemory", int(used * 1.1))
@@ -391,12 +420,12 @@ async def test_a_settled_thread_leaves_nothing_behind_but_its_record(
     thread = a_thread()
     await put(patient, thread, said("hello"))
     await settle(patient, await claimed(patient))
-    redis = connections.commands
-    assert await redis.zcard("frontdesk:{0}:due") == 0
-    assert int(await redis.get("frontdesk:{0}:open") or 0) == 0
-    assert await redis.exists(f"frontdesk:{{0}}:inbox:{thread}") == 0
-    for kind in ("meta", "turns"):
-        assert await redis.pttl(f"frontdesk:{{0}}:{kind}:{thread}") > 0
+    redis, at = connections.commands, Partition(partition_of(thread, patient.partitions))
+    assert await redis.zcard(at.due) == 0
+    assert int(await redis.get(at.open) or 0) == 0
+    assert await redis.exists(at.inbox(thread)) == 0
+    for key in (at.meta(thread), at.turns(thread)):
+        assert await redis.pttl(key) > 0
 
 
 @pytest.mark.behaviour("mailbox.idle")

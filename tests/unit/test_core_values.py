@@ -12,7 +12,7 @@ from bot.errors import ConfigError
 from bot.loop import Progress
 from bot.messages import ThreadKey
 from bot.ports import Mode
-from bot.prompt import read_handbook, system_prompt
+from bot.prompt import SystemPrompt, read_handbook
 from tests.talk import ANN, answered, resulted, said
 
 
@@ -50,9 +50,21 @@ def test_a_handbook_is_a_file_or_a_folder_in_order(tmp_path: Path) -> None:
     (tmp_path / "2.md").write_text("second")
     (tmp_path / "1.md").write_text("first")
     (tmp_path / "notes.txt").write_text("not a handbook")
-    assert read_handbook(tmp_path, limit_tokens=100) == "first\n\nsecond"
-    assert read_handbook(tmp_path / "1.md", limit_tokens=100) == "first"
-    assert "first" in system_prompt("first")
+    assert read_handbook(tmp_path, limit_tokens=100).general == "first\n\nsecond"
+    assert read_handbook(tmp_path / "1.md", limit_tokens=100).general == "first"
+
+
+@pytest.mark.behaviour("core.handbook")
+def test_a_channel_may_have_pages_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "general.md").write_text("for everybody")
+    (tmp_path / "channels").mkdir()
+    (tmp_path / "channels" / "C1.md").write_text("for channel one")
+    prompt = SystemPrompt(read_handbook(tmp_path, limit_tokens=100))
+    one, two = (ThreadKey(platform="web", space="s", channel=channel, root="r") for channel in ("C1", "C2"))
+    assert "for channel one" in prompt.of(one)
+    assert "for everybody" in prompt.of(one)
+    assert "for channel one" not in prompt.of(two)
+    assert prompt.of(two) is prompt.of(two)
 
 
 @pytest.mark.behaviour("core.handbook")

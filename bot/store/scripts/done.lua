@@ -12,7 +12,7 @@ redis.call('PEXPIRE', KEYS[5], ARGV[3])
 if redis.call('LLEN', KEYS[4]) > 0 then
   local time = redis.call('TIME')
   redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])
-  if redis.call('LLEN', KEYS[2]) < 64 then redis.call('RPUSH', KEYS[2], '1') end
+  if redis.call('LLEN', KEYS[2]) < 10000 then redis.call('RPUSH', KEYS[2], ARGV[1]) end
 else
   redis.call('ZREM', KEYS[1], ARGV[1])
 end

@@ -1,11 +1,14 @@
--- Become the owner of a reserved thread: begin a turn from the inbox, or go on with the one that is begun.
+-- Become the owner of a thread that is reserved, or due: begin a turn from the inbox, or go on with the one that is begun.
 -- KEYS: due inbox turns meta    ARGV: thread score token lease_ms batch
--- Valid only while the thread's score is the reserved one; repeated with the same token it changes nothing.
+-- Valid only while the thread's score is the reserved one (with an empty score: while the thread is due); repeated with
+-- the same token it changes nothing.
 local thread, token = ARGV[1], ARGV[3]
 local meta = KEYS[4]
 if redis.call('HGET', meta, 'token') ~= token then
-  local score = redis.call('ZSCORE', KEYS[1], thread)
-  if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 'lost' end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local score = tonumber(redis.call('ZSCORE', KEYS[1], thread) or 'none')
+  if not score or (ARGV[2] == '' and score > now) or (ARGV[2] ~= '' and score ~= tonumber(ARGV[2])) then return 'lost' end
   if redis.call('HGET', meta, 'active') == '1' then
     redis.call('HINCRBY', meta, 'attempts', 1)
   else
@@ -30,8 +33,7 @@ if redis.call('HGET', meta, 'token') ~= token then
       'count', #taken)
   end
   redis.call('HSET', meta, 'token', token)
-  local time = redis.call('TIME')
-  redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[4]), thread)
+  redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), thread)
 end
 local window = redis.call('HGET', meta, 'window') or '0'
 local state = redis.call('HMGET', meta, 'turn', 'step', 'attempts', 'begins', 'mode', 'order', 'out', 'refs')

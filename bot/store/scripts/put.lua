@@ -21,7 +21,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local score = redis.call('ZSCORE', KEYS[1], thread)
 if not score then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[8]), thread)
-  if redis.call('LLEN', KEYS[2]) < 64 then redis.call('RPUSH', KEYS[2], '1') end
+  if redis.call('LLEN', KEYS[2]) < 10000 then redis.call('RPUSH', KEYS[2], thread) end
 elseif tonumber(score) > now then
   redis.call('PUBLISH', ARGV[10], thread)
 end

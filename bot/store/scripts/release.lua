@@ -6,5 +6,5 @@ redis.call('HDEL', meta, 'token')
 if ARGV[4] == '1' then redis.call('HINCRBY', meta, 'attempts', -1) end
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[3]), ARGV[1])
-if ARGV[3] == '0' and redis.call('LLEN', KEYS[2]) < 64 then redis.call('RPUSH', KEYS[2], '1') end
+if ARGV[3] == '0' and redis.call('LLEN', KEYS[2]) < 10000 then redis.call('RPUSH', KEYS[2], ARGV[1]) end
 return 'released'

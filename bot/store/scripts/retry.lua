@@ -6,6 +6,6 @@ redis.call('INCR', KEYS[4])
 if not redis.call('ZSCORE', KEYS[2], ARGV[2]) then
   local time = redis.call('TIME')
   redis.call('ZADD', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[2])
-  redis.call('RPUSH', KEYS[3], '1')
+  redis.call('RPUSH', KEYS[3], ARGV[2])
 end
 return 1
