@@ -237,6 +237,15 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         yield chat, vision
 
 
+async def reach_servers(settings: Settings) -> Mapping[str, int]:
+    """MCP server -> how many tools it has.
+
+    Raises:
+        ConfigError: says which could not be reached.
+    """
+    return await tools.reach(settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+
+
 def plug_in(
     settings: Settings,
     environment: Mapping[str, str],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
+from pydantic import SecretStr
 
 from bot import evidence
 from bot.claimed import ClaimedTurn
 from bot.conversation import ToolCall
 from bot.ports import Card, Platform
+from bot.principal import Principal
 from bot.services import Services
 from bot.tool import ToolContext
 from bot.toolbox import Ran, Toolset
@@ -32,6 +36,11 @@ class Calls:
         self._services = services
         self._platform = platform
         self._offered = False
+        self._principal: Principal | None = None
+
+    def begin(self) -> None:
+        """Begin anew: mail has joined, and what the author has proved may be more than it was."""
+        self._principal = None
 
     async def run(self, tools: Toolset, call: ToolCall) -> Ran:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
@@ -46,22 +55,28 @@ class Calls:
         services, turn = self._services, self._turn
         thread, author = turn.lease.thread, turn.author
         tenant, key = services.tenant_of(thread.space), f"{thread}/{turn.number}/{call.id}"
-        check = services.verification.check
+        if self._principal is None:
+            self._principal = await services.grants.principal(thread, author.id)
         return ToolContext(
             tenant=tenant,
             thread=thread,
             author=author,
-            principal=await services.grants.principal(thread, author.id),
+            principal=self._principal,
             audience=turn.audience,
             idempotency_key=key,
             secrets=services.vault.opener(thread, author.id),
             read=lambda attachment: self._platform.fetch(attachment, ATTACHMENT_LIMIT_BYTES),
             wrote=lambda link: evidence.wrote(turn.lease.record, author.id, link),
-            verify=lambda username, secret: check(thread, author.id, tenant, username, secret, key),
+            verify=partial(self._verify, tenant, key),
             hand_over=self._hand_over,
             state=services.tool_state.within(call.name),
             attachments=turn.attachments(),
         )
+
+    async def _verify(self, tenant: str, key: str, username: str, secret: SecretStr) -> Principal:
+        thread, author = self._turn.lease.thread, self._turn.author
+        self._principal = await self._services.verification.check(thread, author.id, tenant, username, secret, key)
+        return self._principal
 
     async def _hand_over(self, reason: str) -> None:
         """A human has the thread from the next turn on, and whoever works here is told."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from bot.app import open_database, open_mailbox, open_models, platform_names
+from bot.app import open_database, open_mailbox, open_models, platform_names, reach_servers
 from bot.config import Settings
 from bot.errors import BotError, ConfigError, Permanent, Transient
 from bot.ports import Completion, ModelRequest
@@ -28,13 +28,16 @@ class Finding:
 
 async def examine(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     """All findings; a broken part keeps none of the others from being looked at."""
-    return [
+    findings = [
         await _look("Redis", _redis(settings)),
         await _look("Database", _database(settings)),
         await _look("Model", _model(settings)),
         await _look("Handbook", _handbook(settings)),
         await _look("Platforms", _platforms(settings, environment)),
     ]
+    if settings.mcp_servers:
+        findings.append(await _look("MCP servers", _servers(settings)))
+    return findings
 
 
 async def _look(part: str, look: Awaitable[str]) -> Finding:
@@ -91,6 +94,10 @@ async def _handbook(settings: Settings) -> str:
         return "none; set HANDBOOK to a Markdown file to tell the model who the company is."
     handbook = read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)
     return f"{len(handbook.general):,} characters, and {len(handbook.channels)} channels with one of their own."
+
+
+async def _servers(settings: Settings) -> str:
+    return f"{', '.join(f'{name} ({tools} tools)' for name, tools in (await reach_servers(settings)).items())}."
 
 
 async def _platforms(settings: Settings, environment: Mapping[str, str]) -> str:

@@ -11,7 +11,8 @@ from bot.loop import Progress
 from bot.messages import Attachment, Audience, Person
 from bot.ports import Lease, Mode
 
-_HAS_ATTACHMENTS = b'"attachments":[{'
+_ATTACHED = b"[attached: "
+"""Stands in the message of everything that came with a file (`bot.llm.wire`)."""
 
 
 class ClaimedTurn:
@@ -25,6 +26,9 @@ class ClaimedTurn:
         window = history.window(lease.record, budget_tokens=history_tokens, begins=lease.begins)
         self.lease = replace(lease, record=window)
         self._turns = [entry.turn for entry in lease.mail]
+        self._messages: list[bytes] = []
+        self._files: dict[str, Attachment] = {}
+        self._searched = 0
 
     @property
     def number(self) -> int:
@@ -40,6 +44,7 @@ class ClaimedTurn:
     def shrink(self) -> None:
         """Make the window half as large."""
         self.lease = replace(self.lease, record=history.halved(self.lease.record, begins=self.lease.begins))
+        self._messages, self._files, self._searched = [], {}, 0
 
     def turns(self) -> Sequence[Turn]:
         """The turn's own entries."""
@@ -47,7 +52,8 @@ class ClaimedTurn:
 
     def messages(self) -> Sequence[bytes]:
         """The window of the conversation as Chat Completions messages."""
-        return [entry.wire for entry in self.lease.record.entries]
+        self._messages += self.lease.record.messages(len(self._messages))
+        return tuple(self._messages)
 
     def progress(self) -> Progress:
         """What the turn has done."""
@@ -59,11 +65,13 @@ class ClaimedTurn:
 
     def attachments(self) -> tuple[Attachment, ...]:
         """The files in the window, newest last."""
-        found: dict[str, Attachment] = {}
-        for entry in self.lease.record.entries:
-            if _HAS_ATTACHMENTS in entry.row and isinstance(turn := entry.turn, UserTurn):
-                found.update((attachment.id, attachment) for attachment in turn.attachments)
-        return tuple(found.values())
+        messages = self.messages()
+        if _ATTACHED in b"".join(messages[self._searched :]):
+            for entry in self.lease.record.entries[self._searched :]:
+                if _ATTACHED in entry.wire and isinstance(turn := entry.turn, UserTurn):
+                    self._files.update((attachment.id, attachment) for attachment in turn.attachments)
+        self._searched = len(messages)
+        return tuple(self._files.values())
 
     @property
     def author(self) -> Person:

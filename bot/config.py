@@ -147,6 +147,16 @@ class Settings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _calls_end_before_turns(self) -> Self:
+        for mount in self.mcp_servers:
+            if (mount.timeout_s or 0) >= self.turn_timeout_s:
+                raise ValueError(
+                    f"MCP_SERVERS: mcpServers.{mount.name}.timeout_s must be less than TURN_TIMEOUT_S "
+                    f"({self.turn_timeout_s:g})"
+                )
+        return self
+
     @property
     def vision_model(self) -> str:
         """The model that reads pictures."""

@@ -14,10 +14,13 @@ from bot.conversation import Conversation
 BYTES_PER_TOKEN = 3
 """Estimate for JSON in UTF-8, on the careful side: English has about 4 bytes a token, Japanese about 3."""
 
+MESSAGE_TOKENS = 4
+"""What a message costs beside its bytes."""
+
 
 def tokens(wire: bytes) -> int:
     """The estimated cost of one message, in tokens."""
-    return len(wire) // BYTES_PER_TOKEN + 4
+    return len(wire) // BYTES_PER_TOKEN + MESSAGE_TOKENS
 
 
 def window(record: Conversation, *, budget_tokens: int, begins: int) -> Conversation:
@@ -32,6 +35,9 @@ def window(record: Conversation, *, budget_tokens: int, begins: int) -> Conversa
         The same record while it fits; else one that starts later and costs at most half the budget, unless the
         running turn alone costs more.
     """
+    rows = [entry.row for entry in record.entries]
+    if sum(map(len, rows)) // BYTES_PER_TOKEN + len(rows) * MESSAGE_TOKENS <= budget_tokens:
+        return record  # a row is longer than the message in it
     costs = [tokens(entry.wire) for entry in record.entries]
     if sum(costs) <= budget_tokens:
         return record

@@ -6,15 +6,17 @@ step; only then may the adapter acknowledge it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC
+from typing import TypeVar
 
 import structlog
 
 from bot import admin
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
-from bot.errors import Rejected
+from bot.errors import Rejected, Transient
 from bot.messages import (
     Audience,
     ButtonPressed,
@@ -40,6 +42,11 @@ from bot.verification import Verification
 log = structlog.get_logger(__name__)
 
 TEXT_LIMIT_CHARS = 40_000
+
+STORE_S = 1.5
+"""Longest time that a message may take into the mailbox: platforms wait three seconds for their acknowledgement."""
+
+_T = TypeVar("_T")
 
 
 class IntakeDesk:
@@ -81,11 +88,11 @@ class IntakeDesk:
     async def _take(self, event: Event) -> Outcome:
         match event:
             case IncomingMessage():
-                return await self._message(event)
+                return await _in_time(self._message(event))
             case MessageEdited():
-                return await self._edited(event)
+                return await _in_time(self._edited(event))
             case MessageDeleted():
-                await self._mailbox.erase(event.thread, event.message_id)
+                await _in_time(self._mailbox.erase(event.thread, event.message_id))
                 return Outcome(verdict=Verdict.DONE)
             case FormSubmitted():
                 return await self._form(event)
@@ -199,6 +206,19 @@ class IntakeDesk:
             value=max(-1, min(1, event.value)),
         )
         return Outcome(verdict=Verdict.DONE, text="Thank you.")
+
+
+async def _in_time(storing: Awaitable[_T]) -> _T:
+    """What is stored within `STORE_S`; storing is idempotent, so that what was cut off may come again.
+
+    Raises:
+        Transient: it took longer.
+    """
+    try:
+        async with asyncio.timeout(STORE_S):
+            return await storing
+    except TimeoutError:
+        raise Transient("store_slow") from None
 
 
 _VERDICTS = {

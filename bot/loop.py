@@ -105,8 +105,10 @@ class Progress:
     def of(cls, turns: Sequence[Turn]) -> Progress:
         """Read it from a turn's entries."""
         asked = [turn for turn in turns if isinstance(turn, AssistantTurn) and turn.tool_calls]
+        if not asked:
+            return cls(rounds=0, pending=(), earlier=Counter(), repeats=0)
         results = {turn.call_id: turn for turn in turns if isinstance(turn, ToolTurn)}
-        last = asked[-1].tool_calls if asked else ()
+        last = asked[-1].tool_calls
         pending = tuple((place, call) for place, call in enumerate(last) if call.id not in results)
         waiting = {call.id for _, call in pending}
         earlier = Counter(_same(call) for turn in asked for call in turn.tool_calls if call.id not in waiting)

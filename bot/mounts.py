@@ -27,6 +27,7 @@ class Mounted(BaseModel):
         name: its key in the JSON; stands before the name of a tool that another server has as well.
         tools: the only ones that are mounted, by the server's own names; all of them when absent.
         timeout_s: time for one call; `TOOL_TIMEOUT_S` when absent.
+        verified: only people who are verified in the thread may use its tools.
         disabled: written down and not used.
     """
 
@@ -34,7 +35,8 @@ class Mounted(BaseModel):
 
     name: str = Field(min_length=1, max_length=64)
     tools: frozenset[str] | None = None
-    timeout_s: float | None = Field(None, gt=0, le=600)
+    timeout_s: float | None = Field(None, gt=0)
+    verified: bool = False
     disabled: bool = False
 
     def secrets(self) -> frozenset[str]:

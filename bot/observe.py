@@ -21,6 +21,7 @@ EVENTS = Counter("frontdesk_events_total", "What came in, by kind and what becam
 TURNS = Counter("frontdesk_turns_total", "Turns that ended, by how.", ["outcome"])
 TOOL_CALLS = Counter("frontdesk_tool_calls_total", "Tool calls, by tool and result.", ["tool", "result"])
 MODEL_TOKENS = Counter("frontdesk_model_tokens_total", "Tokens as the endpoint counts them.", ["kind"])
+INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS = (MODEL_TOKENS.labels(kind=kind) for kind in ("input", "cached", "output"))
 TAKEOVERS = Counter("frontdesk_takeovers_total", "Turns that another worker had begun.")
 FENCED = Counter("frontdesk_fenced_total", "Turns that stopped because another worker owns the thread.")
 RUNNING = Gauge("frontdesk_turns_running", "Turns that this process is working on.")

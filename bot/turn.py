@@ -23,7 +23,7 @@ from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Results
-from bot.observe import FENCED, FIRST_TEXT, MODEL_TOKENS, TAKEOVERS, TURNS
+from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURNS
 from bot.ports import Lease, Order, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
 from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, STOPPED, TIME_LIMIT
 from bot.services import Services
@@ -136,6 +136,7 @@ class TurnRun:
     async def _attempt(self, stream: ReplyStream, speech: Speech, calls: Calls) -> Answered | None:
         """The model's answer, or nothing when the work was interrupted."""
         speech.begin()
+        calls.begin()
         self._work = work = asyncio.create_task(self._converse(stream, speech, calls))
         try:
             left = self._services.turn_timeout_s - (time.monotonic() - self._claimed_at)
@@ -338,6 +339,6 @@ class TurnRun:
 
 def _count(usage: Usage | None) -> None:
     if usage is not None:
-        MODEL_TOKENS.labels(kind="input").inc(usage.input_tokens)
-        MODEL_TOKENS.labels(kind="cached").inc(usage.cached_tokens)
-        MODEL_TOKENS.labels(kind="output").inc(usage.output_tokens)
+        INPUT_TOKENS.inc(usage.input_tokens)
+        CACHED_TOKENS.inc(usage.cached_tokens)
+        OUTPUT_TOKENS.inc(usage.output_tokens)

@@ -18,12 +18,15 @@ from bot.observe import RUNNING
 from bot.ports import Lease
 from bot.services import Services
 from bot.tasks import end
-from bot.turn import Interrupt, TurnRun
+from bot.turn import BACKOFF_S, Interrupt, TurnRun
 
 log = structlog.get_logger(__name__)
 
 REDIS_DOWN_S = 0.5
 """How long a loop rests after Redis could not be reached."""
+
+GIVE_UP = 2
+"""A turn that crashes at every try, its apology included, is left after this many times the attempts."""
 
 
 class Worker:
@@ -127,11 +130,24 @@ class Worker:
             log.warning("turn_left", thread=str(lease.thread), turn=lease.turn, reason=failure.reason)
         except Exception as failure:  # a fault of ours must not end the worker: the turn comes back, N times at most
             log.error("turn_crashed", thread=str(lease.thread), turn=lease.turn, exc_info=failure)
+            await self._put_back(lease)
         finally:
             if self._runs.get(lease.thread) is run:
                 del self._runs[lease.thread]
             self._slots.release()
             RUNNING.dec()
+
+    async def _put_back(self, lease: Lease) -> None:
+        """Have a turn that crashed tried again after a rest; give it up when even its last words crash."""
+        services = self._services
+        try:
+            if lease.attempt > GIVE_UP * services.attempts:
+                await services.mailbox.done(lease, dead="undeliverable: crash" if lease.committed else "crash")
+            else:
+                delay_s = BACKOFF_S[min(lease.attempt, len(BACKOFF_S)) - 1]
+                await services.mailbox.release(lease, delay_s=delay_s)
+        except (Transient, LeaseLost) as failure:
+            log.warning("turn_left", thread=str(lease.thread), turn=lease.turn, reason=type(failure).__name__)
 
     async def _heartbeat(self) -> None:
         while True:

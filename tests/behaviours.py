@@ -127,6 +127,7 @@ MAILBOX = (
     Behaviour(
         "mailbox.safe", "A Redis that would lose what was accepted is refused in production.", "issue 3, issue 6"
     ),
+    Behaviour("mailbox.model", "Whatever happens in whatever order, the mailbox does what its model does.", "issue 3"),
     Behaviour("mailbox.refs", "The platform messages of a turn are known to whoever takes it over.", "design 8"),
 )
 
@@ -158,6 +159,7 @@ ACCEPTANCE = (
 )
 
 PEOPLE = (
+    Behaviour("people.typed_key", "Who types a key where others read along is told to change it.", "acceptance 6"),
     Behaviour("people.other", "Somebody else in a thread is not served with another's verification.", "acceptance 7"),
     Behaviour("people.form", "A private form serves only the person to whom it was offered.", "acceptance 7"),
     Behaviour(
@@ -177,6 +179,8 @@ PEOPLE = (
 
 CRASHES = (
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
+    Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
+    Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
     Behaviour("crash.drain", "A stop completes what runs, gives back the rest uncounted, and exits with 0.", "F06"),
     Behaviour("crash.many", "Several processes share the work and answer each message once.", "design 4"),
     Behaviour(
@@ -187,6 +191,17 @@ CRASHES = (
 MACHINES = (
     Behaviour("machines.address", "REDIS_URL names one Redis, a cluster or sentinels; its forms are told.", "issue 3"),
     Behaviour("machines.cluster", "The mailbox and shared state keep their word on a Redis Cluster.", "design 5"),
+    Behaviour("machines.one_of_three", "A master that is away costs only the threads that it keeps.", "issue 3"),
+    Behaviour("machines.failover", "After a fail-over the old owner is rejected and talks go on.", "F10, F11"),
+    Behaviour("machines.lost_replies", "What Redis did and nobody heard of is not done twice.", "F13"),
+    Behaviour("machines.flood", "A flood in one thread is refused beyond its limit and keeps no other waiting.", "F20"),
+    Behaviour("machines.workers_away", "What came while no worker was there is answered in order.", "F21"),
+    Behaviour("machines.killed", "Redis is killed and started again: what was accepted is answered once.", "F07"),
+    Behaviour("machines.frozen", "While Redis hangs, every event is refused within two seconds.", "F08"),
+    Behaviour("machines.emptied", "Redis loses everything: the running turn stops, the next one works.", "F09"),
+    Behaviour("machines.readonly", "A demoted master is left, and a master is found again.", "F10"),
+    Behaviour("machines.scripts", "Scripts that Redis has forgotten are not missed.", "F14"),
+    Behaviour("machines.full_disk", "A Redis that cannot write accepts nothing; it goes on when it can.", "F22"),
 )
 
 PAGE = (
@@ -278,6 +293,26 @@ CORE = (
     Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
     Behaviour("codec.header", "Nothing that is typed passes for a header of ours.", "mission"),
     Behaviour("codec.version", "Rows of this version are read for ever; later ones are left for later workers.", "F65"),
+)
+
+MCP = (
+    Behaviour("mcp.transports", "A server is mounted over stdio and streamable HTTP, of 2026 and before.", "design 7"),
+    Behaviour("mcp.settings", "Wrong settings of a server are said with their place, and without a secret.", "issue 3"),
+    Behaviour("mcp.results", "A result is text, JSON or a description, of at most 8 kB.", "design 7"),
+    Behaviour("mcp.large", "An answer of 5 MB is an error for the model and holds up nobody.", "issue 3"),
+    Behaviour("mcp.errors", "A tool's own error is read by the model; an exception's text is not.", "design 7, F63"),
+    Behaviour("mcp.pages", "Lists are read page by page, to an end, and as far as endpoints take them.", "design 7"),
+    Behaviour("mcp.names", "Tools that would be called the same get their server before their name.", "design 7"),
+    Behaviour("mcp.allowed", "Only the tools that the settings allow are mounted.", "design 7"),
+    Behaviour("mcp.changes", "A server's tools may change, and change between turns only.", "design 7"),
+    Behaviour("mcp.down", "A server that is down keeps nobody waiting, and comes when it comes.", "design 7"),
+    Behaviour("mcp.reopened", "A session that ended is opened again; nothing is done twice.", "design 7"),
+    Behaviour("mcp.timeout", "A call that takes too long is left, and the server is told.", "design 7, F64"),
+    Behaviour("mcp.parallel", "Thirty tools serve twenty threads at once over one session.", "issue 3"),
+    Behaviour("mcp.once", "After a crash a call that changes something is not sent again.", "design 7"),
+    Behaviour("mcp.unknown_outcome", "Where it is not known what became of a call, the model is told so.", "design 7"),
+    Behaviour("mcp.secrets", "What the settings give to a server stands in no log, record or request.", "design 7"),
+    Behaviour("mcp.conversation", "A customer is answered with what a server's tool said.", "design 7"),
 )
 
 STANDIN = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tools import handover, identity, orders, receipts, tickets
 from tools.database import DatabaseUnavailable
 from tools.kit import Kit
 
-__all__ = ["Kit", "build", "opened"]
+__all__ = ["Kit", "build", "opened", "reach"]
 
 _BUILDERS: tuple[Callable[[Kit], Tool], ...] = (
     handover.build,
@@ -44,6 +44,18 @@ async def opened(kit: Kit, mounts: Sequence[Mount], *, timeout_s: float) -> Asyn
 
     async with MountedTools(mounts, own=build(kit), timeout_s=timeout_s) as mounted:
         yield mounted.tools
+
+
+async def reach(mounts: Sequence[Mount], *, timeout_s: float) -> Mapping[str, int]:
+    """Open a session with each MCP server and close it: server -> how many tools it has.
+
+    Raises:
+        ConfigError: says which could not be opened.
+    """
+    from tools.mcp import MountedTools
+
+    async with MountedTools(mounts, own=(), timeout_s=timeout_s) as mounted:
+        return await mounted.reach()
 
 
 def _shielded(made: Tool) -> Tool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ConfigDict
 
 from bot.conversation import ToolSpec
-from bot.errors import ToolError, ToolFailed, ToolInputError
+from bot.errors import ConfigError, ToolError, ToolFailed, ToolInputError
 from bot.mounts import Mount
 from bot.tool import Tool, ToolContext
 from tools.mcp_listing import Listed, shown_names
@@ -84,6 +84,19 @@ class MountedTools:
             session.start()
         await asyncio.gather(*(_settled(session) for session in self._sessions))
 
+    async def reach(self) -> Mapping[str, int]:
+        """Server -> how many tools it has.
+
+        Raises:
+            ConfigError: says which servers there is no session with, and why.
+        """
+        await self.tools()
+        if troubled := [session for session in self._sessions if session.trouble]:
+            raise ConfigError(
+                *(f"MCP_SERVERS: there is no session with {one.name} ({one.trouble})." for one in troubled)
+            )
+        return {session.name: len(session.tools) for session in self._sessions}
+
     def _merged(self) -> Sequence[Tool]:
         names = shown_names(
             {session.name: [listed.name for listed in session.tools] for session in self._sessions},
@@ -125,6 +138,7 @@ class MountedTools:
             spec=ToolSpec(name=name, description=listed.description, parameters=dict(listed.parameters)),
             arguments=AnyArguments,
             function=function,
+            requires=frozenset({"verified"} if mount.verified else ()),
             effect="read" if listed.only_reads else "write",
             timeout_s=session.timeout_s + MARGIN_S,
         )

@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import JSONRPCError
 
 from bot.mounts import RemoteMount
-from tools.mcp_wire import MESSAGE_LIMIT_BYTES, Fault, Streams, error
+from tools.mcp_wire import MESSAGE_LIMIT_BYTES, Fault, Streams, error, mended
 
 CONNECT_S = 5.0
 GOODBYE_S = 2.0
@@ -82,7 +82,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             return _refused(request, response, body if kind == _JSON else b"")
         if body is None:
             return _failed(Fault.TOO_LARGE)
-        return httpx2.Response(response.status_code, headers=_without_length(response.headers), content=body)
+        return httpx2.Response(response.status_code, headers=_without_length(response.headers), content=mended(body))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -104,7 +104,7 @@ class _Events(httpx2.AsyncByteStream):
                 yield b"event: message\ndata: " + _error_body(Fault.TOO_LARGE) + b"\n\n"
                 return
             if newline:
-                yield b"".join([*held, whole, newline])
+                yield b"\n".join(map(_mended_line, b"".join([*held, whole, newline]).split(b"\n")))
                 held, size = [], 0
             held.append(rest)
             size += len(rest)
@@ -112,6 +112,10 @@ class _Events(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+def _mended_line(line: bytes) -> bytes:
+    return b"data: " + mended(line[5:].strip()) if line.startswith(b"data:") else line
 
 
 def _packets(response: httpx2.Response) -> httpx2.AsyncByteStream:

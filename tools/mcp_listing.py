@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from mcp.types import Tool
+from mcp.types import ListToolsResult, Tool
 
 NAME_CHARS = 64
 """Source: the pattern of a function's name in Chat Completions, ^[A-Za-z0-9_-]{1,64}$."""
 
 DESCRIPTION_CHARS = 1_000
 """Endpoints refuse longer ones (OpenAI: 1,024)."""
+
+PAGES = 50
+"""Pages of a list that are read; more is a list that never ends."""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 _HASH_CHARS = 8
@@ -52,10 +55,33 @@ def listed(tool: Tool, mask: Callable[[str], str]) -> Listed:
     return Listed(
         name=tool.name,
         description=mask(description).strip()[:DESCRIPTION_CHARS],
-        parameters={"type": "object", "properties": {}, **orjson.loads(schema)},
+        parameters={"type": "object", "properties": {}, **_without_marks(orjson.loads(schema))},
         only_reads=hints is not None and hints.read_only_hint is True,
         repeatable=hints is not None and hints.idempotent_hint is True,
     )
+
+
+async def read_list(
+    page: Callable[[str | None], Awaitable[ListToolsResult]], mask: Callable[[str], str]
+) -> tuple[Sequence[Listed], bool]:
+    """All pages of a server's list, sorted by name; and whether that was all.
+
+    Args:
+        page: gives the page at a cursor, the first one at none.
+    """
+    found: dict[str, Listed] = {}
+    cursor: str | None = None
+    for _ in range(PAGES):
+        read = await page(cursor)
+        found |= {tool.name: listed(tool, mask) for tool in read.tools}
+        if (cursor := read.next_cursor) is None:
+            break
+    return [tool for _, tool in sorted(found.items())], cursor is None
+
+
+def _without_marks(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without what says nothing to a model, and what the strictest endpoints refuse at its root."""
+    return {name: value for name, value in schema.items() if name not in ("$schema", "$id", "title")}
 
 
 def shown_names(listings: Mapping[str, Sequence[str]], taken: Collection[str]) -> dict[tuple[str, str], str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 from mcp.types import AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, TextContent
 
@@ -69,11 +70,11 @@ def _json(value: Any) -> str:
 
 
 def _value(text: str) -> Any:
-    """The JSON object or list that the text is; else the text."""
-    if len(text) <= RESULT_LIMIT_BYTES and text.startswith(("{", "[")):
+    """The JSON object or list that the text is, its numbers as they are written; else the text."""
+    if text.startswith(("{", "[")):
         try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
+            return orjson.Fragment(msgspec.json.format(text.encode(), indent=-1))
+        except (msgspec.DecodeError, RecursionError):
             return text
     return text
 

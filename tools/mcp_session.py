@@ -24,9 +24,9 @@ from mcp.types import METHOD_NOT_FOUND, CallToolResult, Implementation, ToolList
 
 from bot.mounts import LocalMount, Mount
 from tools.mcp_http import http
-from tools.mcp_listing import Listed, listed
+from tools.mcp_listing import Listed, read_list
 from tools.mcp_stdio import stdio
-from tools.mcp_wire import Fault, Streams, watched
+from tools.mcp_wire import Fault, Streams, reason, watched
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +47,6 @@ CLOSE_S = 5.0
 
 STEADY_S = 10.0
 """A session that held this long breaks the row of failures."""
-
-PAGES = 50
-"""Pages of a list of tools that are read; more is a list that never ends."""
 
 _GONE = Fault.GONE.name
 
@@ -89,12 +86,15 @@ class Session:
         """Whether the first attempt to open it has ended, one way or the other."""
         self.tools: Sequence[Listed] = ()
         """What it last said that it has, sorted; the same object until that changes."""
+        self.trouble: str | None = "no answer yet"
+        """Why there is no session, in a word; nothing while there is one."""
         self._mount = mount
         self._owner: asyncio.Task[None] | None = None
         self._waiting: deque[_Call] = deque()
         self._woken = asyncio.Event()
         self._look_again = False
         self._broken: str | None = None
+        self._opening = False
         self._closing = False
         self._last_words: deque[str] = deque(maxlen=3)
 
@@ -130,10 +130,10 @@ class Session:
         self._closing = True
         self._woken.set()
         if self._owner is not None:
-            await asyncio.wait({self._owner}, timeout=CLOSE_S)
-            while not self._owner.done():
+            if self._opening:
                 self._owner.cancel()
-                await asyncio.wait({self._owner}, timeout=1.0)
+            await asyncio.wait({self._owner}, timeout=CLOSE_S)
+            await _end({self._owner})
 
     # ------------------------------------------------------------------------------------------------- the owner
 
@@ -177,10 +177,15 @@ class Session:
             message_handler=self._hear,
         )
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout(OPEN_S):
-                await stack.enter_async_context(client)
-                self._adopt(await self._list(client))
+            self._opening = True
+            try:
+                async with asyncio.timeout(OPEN_S):
+                    await stack.enter_async_context(client)
+                    self._adopt(await self._listed(client))
+            finally:
+                self._opening = False
             log.info("mcp_opened", server=self.name, protocol=client.protocol_version, tools=len(self.tools))
+            self.trouble = None
             self.settled.set()
             yield _Open(client)
 
@@ -241,16 +246,19 @@ class Session:
         return task
 
     def _tell(self, failure: Exception, opened: _Open | None) -> None:
+        self.trouble = reason(failure)
         # What the server prints later may quote what customers wrote.
         if opened is None:
             said = [self._mount.mask(line) for line in self._last_words]
-            log.warning("mcp_not_opened", server=self.name, reason=reason(failure), said=said)
+            log.warning("mcp_not_opened", server=self.name, reason=self.trouble, said=said)
         else:
-            log.warning("mcp_lost", server=self.name, reason=reason(failure))
+            log.warning("mcp_lost", server=self.name, reason=self.trouble)
 
     # ------------------------------------------------------------------------------------ beside the owner, in tasks
 
     async def _send(self, client: Client, call: _Call) -> None:
+        if call.result.done():
+            return  # whoever called has gone, and was told that nothing is known
         sending = asyncio.current_task()
         assert sending is not None
         call.result.add_done_callback(lambda result: result.cancelled() and sending.cancel())
@@ -299,25 +307,19 @@ class Session:
     async def _list_again(self, client: Client) -> None:
         try:
             async with asyncio.timeout(self.timeout_s):
-                self._adopt(await self._list(client))
+                self._adopt(await self._listed(client))
         except Exception as failure:  # noqa: BLE001 - a session on which tools cannot be listed is of no use
             self._break(reason(failure))
 
-    async def _list(self, client: Client) -> Sequence[Listed]:
-        """All its tools that are to be mounted, sorted by name."""
-        found: dict[str, Listed] = {}
-        cursor: str | None = None
-        for _ in range(PAGES):
-            page = await client.list_tools(cursor=cursor)
-            found |= {tool.name: listed(tool, self._mount.mask) for tool in page.tools}
-            if (cursor := page.next_cursor) is None:
-                break
-        else:
-            log.warning("mcp_list_too_long", server=self.name, tools=len(found))
-        allowed = self._mount.tools
-        if allowed is not None and (absent := allowed - found.keys()):
+    async def _listed(self, client: Client) -> Sequence[Listed]:
+        tools, is_whole = await read_list(lambda cursor: client.list_tools(cursor=cursor), self._mount.mask)
+        if not is_whole:
+            log.warning("mcp_list_too_long", server=self.name, tools=len(tools))
+        if (allowed := self._mount.tools) is None:
+            return tools
+        if absent := allowed - {tool.name for tool in tools}:
             log.warning("mcp_tools_absent", server=self.name, tools=sorted(absent))
-        return [tool for name, tool in sorted(found.items()) if allowed is None or name in allowed]
+        return [tool for tool in tools if tool.name in allowed]
 
     def _adopt(self, tools: Sequence[Listed]) -> None:
         if tools != self.tools:
@@ -325,24 +327,11 @@ class Session:
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:
-    """See tasks of a closed connection to their end."""
+    """See tasks to their end."""
     while left := [task for task in tasks if not task.done()]:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=1.0)
-
-
-def reason(failure: BaseException) -> str:
-    """What went wrong, in a word for the log; never what a server wrote."""
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    if isinstance(failure, MCPError):
-        known = {fault.value: fault.name.lower() for fault in Fault}
-        status = failure.data if isinstance(failure.data, int) else None
-        return f"{known.get(failure.code, f'error {failure.code}')}{f' (HTTP {status})' if status else ''}"
-    if isinstance(failure, ConnectionError) and failure.args and isinstance(failure.args[0], str):
-        return failure.args[0]
-    return type(failure).__name__
 
 
 def _pause_s(failures: int) -> float:

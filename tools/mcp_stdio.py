@@ -1,7 +1,7 @@
 """An MCP server that is a program: started, spoken to over its standard input and output, and ended with its children.
 
 The SDK's own transport keeps a line of any length and copies it once per packet, so that a server that prints one long
-line stops the event loop of every thread (docs/adr/0006). This one reads lines up to a limit, and answers for a longer
+line stops the event loop of every thread (docs/adr/0007). This one reads lines up to a limit, and answers for a longer
 one that it was too long.
 """
 
@@ -21,12 +21,12 @@ from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
 from bot.mounts import LocalMount
-from tools.mcp_wire import MESSAGE_LIMIT_BYTES, Item, Streams, too_large
+from tools.mcp_wire import MESSAGE_LIMIT_BYTES, Item, Streams, mended, too_large
 
 ENDURED_BYTES = 16 * MESSAGE_LIMIT_BYTES
 """A line that is longer still ends the session: whoever prints it does not speak the protocol."""
 
-GRACE_S = 2.0
+GRACE_S = 1.0
 """How long a server may take to end by itself once its input is closed, and again after SIGTERM."""
 
 LINE_CHARS = 300
@@ -37,6 +37,7 @@ class Answer(msgspec.Struct):
     """The part of a message that is read without building the rest."""
 
     id: int | str | None = None
+    method: str | None = None
 
 
 @asynccontextmanager
@@ -87,7 +88,7 @@ async def stdio(mount: LocalMount, said: Callable[[str], None]) -> AsyncIterator
 async def _read(stdout: asyncio.StreamReader, to_session: MemoryObjectSendStream[Item]) -> None:
     with to_session, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         while (line := await _line(stdout)) is not None:
-            if (message := _parsed(line)) is not None:
+            if (message := parsed(line)) is not None:
                 await to_session.send(message)
     while await stdout.read(MESSAGE_LIMIT_BYTES):
         pass  # nobody listens any more, and a server that cannot write cannot end
@@ -108,15 +109,16 @@ async def _line(stdout: asyncio.StreamReader) -> bytes | None:
     return None
 
 
-def _parsed(line: bytes) -> SessionMessage | None:
+def parsed(line: bytes) -> SessionMessage | None:
     """The message on a line; nothing for what some servers print besides."""
     try:
         if len(line) <= MESSAGE_LIMIT_BYTES:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+            return SessionMessage(jsonrpc_message_adapter.validate_json(mended(line), by_name=False))
         answer = msgspec.json.decode(line, type=Answer)
     except ValueError:
         return None
-    return None if answer.id is None else too_large(answer.id)
+    # What has a method is not an answer: its id is the server's, and may be that of a request of ours.
+    return None if answer.id is None or answer.method is not None else too_large(answer.id)
 
 
 async def _write(

@@ -6,6 +6,8 @@ The client of the SDK reads answers of any length. Here an answer has a limit be
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import IntEnum
@@ -13,6 +15,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import orjson
+from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 from mcp.types import ErrorData, JSONRPCError, JSONRPCResponse, RequestId
 
@@ -131,6 +134,34 @@ def _size(value: object) -> int:
         return len(repr(value))
 
 
+_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?P<second>\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+
+def mended(text: bytes) -> bytes:
+    """JSON in whose strings a character may be cut in half (as `text.slice(0, 100)` cuts) -> JSON that parses."""
+    if all(found["second"] for found in _SURROGATE.finditer(text)):
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace")
+    except (ValueError, RecursionError):
+        return text
+
+
 def too_large(request_id: RequestId) -> SessionMessage:
     """What stands for an answer that is not read."""
     return SessionMessage(JSONRPCError(jsonrpc="2.0", id=request_id, error=error(Fault.TOO_LARGE)))
+
+
+def reason(failure: BaseException) -> str:
+    """What went wrong, in a word for the log; never what a server wrote."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    if isinstance(failure, MCPError):
+        known = {fault.value: fault.name.lower() for fault in Fault}
+        status = failure.data if isinstance(failure.data, int) else None
+        return f"{known.get(failure.code, f'error {failure.code}')}{f' (HTTP {status})' if status else ''}"
+    if isinstance(failure, ConnectionError) and failure.args and isinstance(failure.args[0], str):
+        return failure.args[0]
+    return type(failure).__name__

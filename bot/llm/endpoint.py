@@ -14,21 +14,14 @@ from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
 from pydantic import SecretStr
 
 from bot.errors import BotError, ContextOverflow, Permanent, Transient
 from bot.llm.stream import is_overflow
+from bot.llm.transport import PlainClient
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-CONNECT_TIMEOUT_S = 5.0
-ERROR_LIMIT_BYTES = 64 * 1024
-"""What is read of an error's body; an endless one must not fill the memory."""
-
-CONNECTIONS = 2_000
-KEEP_ALIVE_S = 15.0
-"""Shorter than what servers in use keep idle connections for, so that a request rarely meets a closing one."""
-
 _PIECE_BYTES = 256 * 1024
 """Larger bodies are written in pieces of this size, so that one long conversation does not hold up the event loop."""
 
@@ -57,13 +50,9 @@ class Endpoint:
             max_retries=0,  # retries are the loop's, within the turn's budget; the client would sleep through it
             # A compressed event stream is held back until a block is full.
             default_headers={"Accept-Encoding": "identity"},
-            http_client=DefaultAioHttpClient(
-                # The reading has its own limits (`open`, `PacketReader`), which tell a first byte from a stall.
-                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
-                limits=httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S),
-                follow_redirects=False,  # a conversation goes to the configured host and to no other
-                event_hooks={"response": [_bound_error]},
-            ),
+            # The reading has its own limits (`open`, `PacketReader`), which tell a first byte from a stall.
+            timeout=None,
+            http_client=PlainClient(base_url or DEFAULT_BASE_URL),
         )
         # Whole, so that the client does not join it from its parts for every request.
         self._url = str(self._client.base_url.join("chat/completions"))
@@ -107,29 +96,6 @@ class Endpoint:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _PIECE_BYTES):
         yield body[start : start + _PIECE_BYTES]
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    """The beginning of a body."""
-
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = ERROR_LIMIT_BYTES
-        async for piece in self._body:
-            yield piece[:left]
-            left -= len(piece)
-            if left <= 0:
-                return
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-async def _bound_error(response: httpx2.Response) -> None:
-    if response.status_code >= 300 and isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Bounded(response.stream)
 
 
 def _fault(error: APIStatusError) -> BotError:

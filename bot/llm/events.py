@@ -47,33 +47,30 @@ class EventReader:
         self._rest = b"" if self._after_cr or block.endswith(b"\n") or not lines else lines.pop()
         if len(self._rest) + self._size > EVENT_LIMIT_BYTES:
             raise Transient("model_stream_malformed")
-        events: list[ServerEvent] = []
-        for line in lines:
-            self._take(line, events)
-        return events
+        return self._events(lines)
 
     def finish(self) -> list[ServerEvent]:
         """What stands at the end without the empty line that should follow it; some servers leave that out.
 
         An event that was cut within its JSON is not among it: the stream broke there, and its end tells so.
         """
-        events: list[ServerEvent] = []
-        if self._rest:
-            self._take(self._rest, events)
-        self._take(b"", events)
+        events = self._events([self._rest, b""])
         return [event for event in events if event.data.rstrip().endswith((b"}", b"[DONE]"))]
 
-    def _take(self, line: bytes, events: list[ServerEvent]) -> None:
-        if not line:
-            if self._data:
-                events.append(ServerEvent(self._name, b"\n".join(self._data)))
-                self._data = []
-                self._size = 0
-            self._name = b""
-        elif line.startswith((b"data:", b"\xef\xbb\xbfdata:")):
-            value = line.partition(b":")[2].removeprefix(b" ")
-            self._data.append(value)
-            self._size += len(value)
-        elif line.startswith(b"event:"):
-            self._name = line[6:].strip()
-        # Everything else is a comment, a field that means nothing here, or no event stream at all.
+    def _events(self, lines: list[bytes]) -> list[ServerEvent]:
+        """The events that these lines complete: one loop, because an answer has a line for each of its words."""
+        events: list[ServerEvent] = []
+        data = self._data
+        for line in lines:
+            if line.startswith((b"data:", b"\xef\xbb\xbfdata:")):
+                data.append(line.partition(b":")[2].removeprefix(b" "))
+            elif not line:
+                if data:
+                    events.append(ServerEvent(self._name, b"\n".join(data)))
+                    data.clear()
+                self._name = b""
+            elif line.startswith(b"event:"):
+                self._name = line[6:].strip()
+            # Everything else is a comment, a field that means nothing here, or no event stream at all.
+        self._size = sum(map(len, data))
+        return events

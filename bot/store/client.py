@@ -72,7 +72,21 @@ class _Prompt(Redis):
                 raise
 
 
-class _PromptCluster(RedisCluster):
+class _Cluster(RedisCluster):
+    """A cluster whose client may be used by many at once while it finds its way."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        # Before it knows the cluster the client would send commands anywhere, to be told where they belong.
+        await self.initialize()
+        try:
+            return await super().execute_command(*args, **options)
+        except AttributeError as error:
+            # The client closes all connections to a server that failed once, also those on which others are writing
+            # at that moment, and these find no writer any more.
+            raise Disconnected("closed while in use") from error
+
+
+class _PromptCluster(_Cluster):
     """Commands to a cluster, each within its time."""
 
     def __init__(self, **options: Any) -> None:
@@ -81,14 +95,7 @@ class _PromptCluster(RedisCluster):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_S), self._room:
-            try:
-                # Before it knows the cluster the client would send commands anywhere, to be told where they belong.
-                await self.initialize()
-                return await super().execute_command(*args, **options)
-            except AttributeError as error:
-                # The client closes all connections to a server that failed once, also those on which others are
-                # writing at that moment, and these find no writer any more.
-                raise Disconnected("closed while in use") from error
+            return await super().execute_command(*args, **options)
 
 
 class Connections:
@@ -120,7 +127,7 @@ class Connections:
             case Cluster():
                 # A cluster's client takes the same commands, which its types do not say.
                 self.commands = cast("Redis", _PromptCluster(**_cluster(address, CONNECTIONS, NODE_S)))
-                self.listener = cast("Redis", RedisCluster(**_cluster(address, LISTENERS, LISTEN_S)))
+                self.listener = cast("Redis", _Cluster(**_cluster(address, LISTENERS, LISTEN_S)))
             case Sentinels():
                 times = {"socket_timeout": NODE_S / 2, "socket_connect_timeout": NODE_S / 2}
                 sentinel_kwargs = {**times, "retry": _NEVER}

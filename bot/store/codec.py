@@ -1,25 +1,27 @@
 """Turns as the rows of the record: one JSON object each, with a schema version, the model's message last.
 
     {"v":1,"kind":"user","author":{…},"text":"…",…,"wire":{"role":"user","content":"…"}}
+    {"v":1,"kind":"assistant","at":"…","wire":{"role":"assistant","content":"…","tool_calls":[…]}}
 
-The message is spliced out by its position and never parsed: inside a JSON string a quote is always escaped, so the
-bytes `,"wire":` cannot occur before it.
+What a model or a tool said stands in the message already and is kept once.
+The message is spliced out by its position and never parsed (`bot.conversation.Entry.wire`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import repeat
+from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bot.conversation import AssistantTurn, Entry, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
+from bot.conversation import WIRE, AssistantTurn, Entry, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
 from bot.errors import Transient
 
 SCHEMA_VERSION = 1
 
-_WIRE = b',"wire":'
 _HEAD = b'{"v":%d,' % SCHEMA_VERSION
 _KINDS: dict[str, type[Turn]] = {
     "user": UserTurn,
@@ -34,9 +36,14 @@ _READERS: dict[str, TypeAdapter[Turn]] = {name: TypeAdapter(kind) for name, kind
 
 def encode(turn: Turn, to_wire: Callable[[Turn], bytes]) -> Entry:
     """The row of a turn, with what a model is sent of it."""
-    wire = to_wire(turn)
-    row = b"%b%b%b%b}" % (_HEADS[type(turn)], orjson.dumps(turn)[1:-1], _WIRE, wire)
-    return Entry(row, wire, lambda _: turn)
+    kept: object = turn
+    match turn:
+        case AssistantTurn():
+            kept = {"at": turn.at}
+        case ToolTurn():
+            kept = {"at": turn.at, "is_error": turn.is_error, "duration_ms": turn.duration_ms}
+    row = b"%b%b%b%b}" % (_HEADS[type(turn)], orjson.dumps(kept)[1:-1], WIRE, to_wire(turn))
+    return Entry(row, lambda _: turn)
 
 
 def entry(row: bytes) -> Entry:
@@ -45,10 +52,18 @@ def entry(row: bytes) -> Entry:
     Raises:
         Transient: written by a version that this one does not know; a newer worker will take the thread.
     """
-    at = row.find(_WIRE)
-    if at < 0 or not row.startswith(_HEAD):
+    return entries([row])[0]
+
+
+def entries(rows: Sequence[bytes]) -> tuple[Entry, ...]:
+    """Rows that were read from the record; nothing here costs more than a look at each.
+
+    Raises:
+        Transient: one was written by a version that this one does not know; a newer worker will take the thread.
+    """
+    if not all(map(bytes.startswith, rows, repeat(_HEAD))):
         raise Transient("unknown_schema")
-    return Entry(row, row[at + len(_WIRE) : -1], decode)
+    return tuple(map(Entry, rows, repeat(decode)))
 
 
 def decode(row: bytes) -> Turn:
@@ -58,10 +73,22 @@ def decode(row: bytes) -> Turn:
         Transient: written by a version that this one does not know.
     """
     try:
-        kind = orjson.loads(row)["kind"]
-        return _READERS[kind].validate_json(row)
+        values = orjson.loads(row)
+        return _READERS[values["kind"]].validate_python(_said(values["wire"]) | values)
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise Transient("unknown_schema") from error
+
+
+def _said(message: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a turn that stand in its message."""
+    match message["role"]:
+        case "assistant":
+            calls = [{"id": call["id"], **call["function"]} for call in message.get("tool_calls", ())]
+            return {"text": message["content"] or "", "tool_calls": calls}
+        case "tool":
+            return {"call_id": message["tool_call_id"], "content": message["content"]}
+        case _:
+            return {}
 
 
 def erased(turn: Turn) -> Turn:

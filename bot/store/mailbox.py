@@ -182,7 +182,7 @@ class RedisMailbox:
             step=int(step or 0),
             attempt=int(attempts or 0),
             begins=int(begins or 0),
-            record=Conversation(entries=tuple(codec.entry(row) for row in rows), start=int(window)),
+            record=Conversation(entries=codec.entries(rows), start=int(window)),
             mode=Mode(_text(mode or b"bot")),
             order=Order(_text(order)) if order else None,
             committed=Reply(**orjson.loads(out)) if out else None,
@@ -200,7 +200,7 @@ class RedisMailbox:
         )
         if not rows:
             return lease
-        entries = tuple(codec.entry(row) for row in rows)
+        entries = codec.entries(rows)
         return replace(lease, step=lease.step + 1, record=lease.record.extended(entries))
 
     # --------------------------------------------------------------------------------------------------- working
@@ -318,7 +318,7 @@ class RedisMailbox:
     async def load(self, thread: ThreadKey, start: int = 0) -> Conversation:
         """The record from index `start`."""
         rows = await read_list(self._redis, self._at(thread).turns(thread), start)
-        return Conversation(entries=tuple(codec.entry(row) for row in rows), start=start)
+        return Conversation(entries=codec.entries(rows), start=start)
 
     async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
         """Mail that is accepted and not yet on the record."""

@@ -18,6 +18,9 @@ from bot.ports import Activity, Card, Form, Intake, Lease, Reply, ReplyStream
 
 PLATFORM = "bench"
 ADA = Person(id="U7QK2M4XA", display_name="Ada Lovelace", organisation="Acme")
+PLAIN = "What can you do?"
+"""The model answers this one without the tool."""
+
 PATIENCE_S = 120.0
 
 
@@ -70,8 +73,24 @@ class Crowd:
         self._asked: dict[str, Asked] = {}
         self._numbers = itertools.count(1)
 
-    async def talk(self, intake: Intake, roots: Sequence[str], *, turns: int, at_once: int) -> list[Asked]:
-        """Ask `turns` questions, `at_once` of them at a time, in the threads by turns; every thread gets a rest."""
+    async def talk(
+        self,
+        intake: Intake,
+        roots: Sequence[str],
+        *,
+        turns: int,
+        at_once: int = 1,
+        plain: bool = False,
+        pause_s: float = 0.0,
+    ) -> list[Asked]:
+        """Ask questions in the threads by turns, so that every thread gets a rest.
+
+        Args:
+            turns: how many.
+            at_once: how many at a time.
+            plain: questions that are answered without the tool.
+            pause_s: after each.
+        """
         rested = deque(roots)
         left = iter(range(turns))
         asked: list[Asked] = []
@@ -79,13 +98,15 @@ class Crowd:
         async def one_after_the_other() -> None:
             for _ in left:
                 root = rested.popleft()
-                asked.append(await self._ask(intake, root))
+                asked.append(await self._ask(intake, root, plain=plain))
                 rested.append(root)
+                if pause_s:
+                    await asyncio.sleep(pause_s)
 
         await asyncio.gather(*(one_after_the_other() for _ in range(min(at_once, len(rested)))))
         return asked
 
-    async def _ask(self, intake: Intake, root: str) -> Asked:
+    async def _ask(self, intake: Intake, root: str, *, plain: bool) -> Asked:
         number = next(self._numbers)
         self._asked[root] = asked = Asked(id=f"{root}.{number}")
         message = IncomingMessage(
@@ -94,7 +115,7 @@ class Crowd:
             event_ids=(f"Ev{asked.id}", f"C2147483705.{asked.id}"),
             at=datetime.now(UTC),
             message_id=asked.id,
-            text=question(asked.id),
+            text=question(asked.id, plain=plain),
             audience=Audience.SHARED,
             opens=True,
         )
@@ -102,6 +123,7 @@ class Crowd:
         await intake(message)
         async with asyncio.timeout(PATIENCE_S):
             await asked.closed.wait()
+        del self._asked[root]
         return asked
 
     async def run(self, intake: Intake) -> None:
@@ -133,6 +155,6 @@ class Crowd:
         return ()
 
 
-def question(asked_id: str) -> str:
+def question(asked_id: str, *, plain: bool = False) -> str:
     """What people ask; the id tells the model's log who it was."""
-    return f"Where is my order 123123? (ask={asked_id};)"
+    return f"{PLAIN if plain else 'Where is my order 123123?'} (ask={asked_id};)"

@@ -54,11 +54,11 @@ class Bench:
         self._intake = intake
 
     async def talk(
-        self, *, roots: Sequence[str], turns: int, at_once: int = 1, stalls: bool = False, times: bool = False
+        self, *, roots: Sequence[str], turns: int, stalls: bool = False, times: bool = False, **how: Any
     ) -> dict[str, Any]:
         async with Stalls(enabled=stalls) as longest:
             cpu_s, wall_s = time.process_time(), time.monotonic()
-            asked = await self._crowd.talk(self._intake, roots, turns=turns, at_once=at_once)
+            asked = await self._crowd.talk(self._intake, roots, turns=turns, **how)
             cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
         return {
             "cpu_s": cpu_s,

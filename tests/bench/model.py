@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from tests.bench.crowd import PLAIN
 from tests.bench.part import obey
 
 TEXT = (
@@ -20,7 +21,7 @@ TEXT = (
     "two reindeer. If anything is missing, please just tell me here and I will open a ticket."
 ).split(" ")
 CHUNKS = len(TEXT)
-ARGUMENTS = '{"order_id":"123123","email":"santa@clau.se"}'
+ARGUMENTS = '{"order_id":"123123"}'
 ANSWER = " ".join(TEXT)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 TAIL_BYTES = 4_096
@@ -72,6 +73,15 @@ SPEECH = _script(
 SPEECH[0] = _chunk({"role": "assistant", "content": ""}) + SPEECH[0]
 
 
+class Answer(NamedTuple):
+    """An answer: whose it is, when its request was there, when its first event was written, how long it takes."""
+
+    who: str
+    came_at: float
+    first_at: float
+    lasts_s: float
+
+
 class Model:
     """What all connections share.
 
@@ -83,8 +93,7 @@ class Model:
     def __init__(self) -> None:
         self.first_s = self.pace_s = 0.0
         self.opened = self.closed = 0
-        self.log: list[tuple[str, float, float, float]] = []
-        """Of each request: whose it is, when it was there, when its first event was written, and how long it takes."""
+        self.log: list[Answer] = []
 
     async def pace(self, *, first_s: float, pace_s: float) -> dict[str, Any]:
         self.first_s, self.pace_s = first_s, pace_s
@@ -132,22 +141,28 @@ class Connection(asyncio.Protocol):
     def _answer(self, tail: bytes) -> None:
         model, now = self._model, time.monotonic()
         who = tail[tail.rfind(b"ask=") + 4 :].partition(b";")[0].decode()
-        resulted = tail.rfind(b'"role":"tool"') > tail.rfind(b'"role":"user"')
-        events = SPEECH if resulted else CALL
-        model.log.append((who, now, now + model.first_s, model.first_s + model.pace_s * (len(events) - 1)))
+        asked = tail.rfind(b'"role":"user"')
+        speaks = tail.rfind(b'"role":"tool"') > asked or tail.find(PLAIN.encode(), asked) >= 0
+        events = SPEECH if speaks else CALL
+        answer = Answer(who, now, 0.0, model.first_s + model.pace_s * (len(events) - 1))
         if model.first_s or model.pace_s:
-            self._loop.call_at(self._loop.time() + model.first_s, self._play, events, 0, self._loop.time())
+            self._loop.call_at(self._loop.time() + model.first_s, self._play, answer, events, 0, self._loop.time())
             return
         self._write(HEAD)
+        model.log.append(answer._replace(first_at=time.monotonic()))
         for event in events:
             self._write(event)
 
-    def _play(self, events: list[bytes], place: int, began: float) -> None:
+    def _play(self, answer: Answer, events: list[bytes], place: int, began: float) -> None:
         """Write an event and set the time of the next: by the clock of the answer's beginning, so that none drifts."""
-        self._write(HEAD + events[place] if place == 0 else events[place])
+        model = self._model
+        if place == 0:
+            model.log.append(answer._replace(first_at=time.monotonic()))
+            self._write(HEAD)
+        self._write(events[place])
         if place + 1 < len(events) and self._transport is not None:
-            at = began + self._model.first_s + self._model.pace_s * (place + 1)
-            self._loop.call_at(at, self._play, events, place + 1, began)
+            at = began + model.first_s + model.pace_s * (place + 1)
+            self._loop.call_at(at, self._play, answer, events, place + 1, began)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:

@@ -17,16 +17,16 @@ PROMPT = SystemPrompt(read_handbook(Path(bot.standin.__file__).with_name("handbo
 SYSTEM = PROMPT.of(ThreadKey(platform="bench", space="s", channel="c", root="r"))
 
 
-async def look_up(order_id: str, email: str) -> dict[str, Any]:
+async def look_up(order_id: str) -> dict[str, Any]:
     """The tool's work: none, so that what is measured is what it costs to call it."""
     found: dict[str, Any] = orjson.loads(RESULT)
     return found
 
 
 @tool(effect="read")
-async def look_up_order(context: ToolContext, order_id: str, email: str) -> dict[str, Any]:
+async def look_up_order(context: ToolContext, order_id: str) -> dict[str, Any]:
     """Look up an order: its state, when it arrives, what is in it and where it goes."""
-    return await look_up(order_id, email)
+    return await look_up(order_id)
 
 
 LOOK_UP: Tool = look_up_order

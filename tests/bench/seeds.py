@@ -12,12 +12,13 @@ from bot.llm.wire import to_wire
 from bot.messages import Audience
 from bot.store import codec
 from bot.store.keys import Partition
-from tests.bench.crowd import ADA, question, thread_of
+from tests.bench.crowd import ADA, thread_of
 from tests.bench.model import ARGUMENTS
 
 BATCH_ROWS = 1_000
-RESULT = '{"status":"out for delivery","eta":"2024-11-08","items":["Large wooden sled","Reindeer harness (x2)"]}'
-EARLIER_ANSWER = "It is out for delivery and should arrive on Friday."
+RESULT = '{"status":"out for delivery","eta":"2024-11-08"}'
+EARLIER_QUESTION = "And where is my order 123123?"
+EARLIER_ANSWER = "It is out for delivery and arrives on Friday."
 ROWS_PER_TURN = 4
 
 
@@ -31,7 +32,7 @@ def earlier(turns: int) -> Iterator[Entry]:
         yield from (
             codec.encode(entry, to_wire)
             for entry in (
-                UserTurn(message_ids=(asked,), author=ADA, text=question(asked), audience=Audience.SHARED, at=at),
+                UserTurn(message_ids=(asked,), author=ADA, text=EARLIER_QUESTION, audience=Audience.SHARED, at=at),
                 AssistantTurn(text="", at=at, tool_calls=(call,)),
                 ToolTurn(call_id=call_id, content=RESULT, at=at, duration_ms=3),
                 AssistantTurn(text=EARLIER_ANSWER, at=at),

@@ -102,14 +102,16 @@ async def test_killed_while_the_model_is_asked(
     await finished_by_a_fresh_one(variables, tmp_path, root, message_id, redis_url, redis)
 
 
-async def post(process: FrontdeskProcess, root: str, message_id: str) -> bool:
+async def post(
+    process: FrontdeskProcess, root: str, message_id: str, *, text: str = "I cannot log in. My name is Omar."
+) -> bool:
     """Send the message as the page does; whether it was acknowledged."""
     async with httpx2.AsyncClient(base_url=process.url, headers={"origin": process.url}) as client:
         try:
             response = await client.post(
                 f"/api/threads/{root}/messages",
                 params={"speaker": ADA},
-                json={"id": message_id, "text": "I cannot log in. My name is Omar."},
+                json={"id": message_id, "text": text},
             )
         except httpx2.TransportError:
             return False

@@ -1,9 +1,9 @@
-"""MCP servers made with the official SDK: a warehouse with good and bad habits, and one whose list has many pages.
+"""MCP servers made with the official SDK: a warehouse with good and bad habits, and lists of every length.
 
-    python -m tests.servers.mcp_shop stock        # over standard input and output
-    async with serving(stock(Ledger(path))) as url: …   # over streamable HTTP, in this process
+    python -m tests.servers.mcp_shop [legacy]                   # over standard input and output
+    async with serving(stock(Ledger(path))) as url: …           # over streamable HTTP, in this process
 
-Every call of a tool that does something writes a line into the ledger, so that a test can count what was really done.
+Tools that do something write a line into the ledger, so that a test can count what was really done.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import base64
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,9 +35,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot.server import bind
 
 READS = types.ToolAnnotations(read_only_hint=True)
-_OF_2026 = frozenset({"server/discover", "subscriptions/listen"})
-
 REPEATS = types.ToolAnnotations(read_only_hint=False, idempotent_hint=True)
+FORKLIFT = "the forklift's password is 1234"
+"""What an exception says that was meant for nobody."""
+
+_OF_2026 = frozenset({"server/discover", "subscriptions/listen"})
 
 
 class Ledger:
@@ -50,17 +53,22 @@ class Ledger:
         with self._path.open("a") as file:
             file.write(f"{line}\n")
 
-    def lines(self) -> list[str]:
-        """All lines."""
-        return self._path.read_text().splitlines() if self._path.exists() else []
+    def lines(self, beginning: str = "") -> list[str]:
+        """All lines that begin so."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return [line for line in lines if line.startswith(beginning)]
 
 
-def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitable[None]] | None = None) -> MCPServer:
+async def _nothing() -> None:
+    pass
+
+
+def stock(ledger: Ledger, *, legacy: bool = False, then: Callable[[], Awaitable[None]] = _nothing) -> MCPServer:
     """The warehouse.
 
     Args:
         legacy: speak the protocol as it was before 2026: a handshake, and sessions over HTTP.
-        before: awaited by `reserve` once it has written its line.
+        then: awaited by tools that write, once their line stands.
     """
 
     async def watch(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -71,7 +79,13 @@ def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitabl
         return await call_next(ctx)
 
     server = MCPServer("stock", middleware=[watch], log_level="CRITICAL")
+    _good_habits(server, ledger, then)
+    _bad_habits(server, ledger)
+    _answers(server)
+    return server
 
+
+def _good_habits(server: MCPServer, ledger: Ledger, then: Callable[[], Awaitable[None]]) -> None:
     @server.tool(annotations=READS)
     async def count(item: str) -> str:
         """Tell how many pieces of an item are in stock."""
@@ -82,18 +96,31 @@ def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitabl
     async def reserve(item: str) -> str:
         """Reserve one piece."""
         ledger.write(f"reserve {item}")
-        if before is not None:
-            await before()
+        await then()
         return f"One {item} is reserved."
 
     @server.tool(annotations=REPEATS)
     async def label(item: str) -> str:
         """Print the item's label."""
         ledger.write(f"label {item}")
-        if before is not None:
-            await before()
+        await then()
         return f"{item} is labelled."
 
+    @server.tool(annotations=REPEATS)
+    async def learn(name: str, ctx: Context) -> str:
+        """Have one more tool from here on, and tell."""
+
+        async def learned() -> str:
+            """Something that was learned."""
+            return f"I know {name}."
+
+        server.add_tool(learned, name=name, annotations=READS)
+        await ctx.session.send_tool_list_changed()
+        await ctx.notify_tools_changed()
+        return "learned"
+
+
+def _bad_habits(server: MCPServer, ledger: Ledger) -> None:
     @server.tool(annotations=READS)
     async def refuses(item: str) -> str:
         """Say no."""
@@ -102,17 +129,22 @@ def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitabl
     @server.tool(annotations=READS)
     async def crashes() -> str:
         """Fail in a way that nobody meant."""
-        raise RuntimeError("the forklift's password is 1234")
+        raise RuntimeError(FORKLIFT)
 
     @server.tool(annotations=READS)
     async def refused_by_protocol() -> str:
         """Answer with an error of the protocol."""
-        raise MCPError(types.INTERNAL_ERROR, "the forklift's password is 1234")
+        raise MCPError(types.INTERNAL_ERROR, FORKLIFT)
 
     @server.tool()
     async def dies() -> str:
         """End the process in the middle of the call."""
         ledger.write("dies")
+        os._exit(9)
+
+    @server.tool(annotations=READS)
+    async def dies_reading() -> str:
+        """End the process in the middle of a call that changes nothing."""
         os._exit(9)
 
     @server.tool(annotations=READS)
@@ -124,25 +156,38 @@ def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitabl
             ledger.write("left alone")
         return "never"
 
+    @server.tool()
+    async def hangs_writing() -> str:
+        """Do something and never answer."""
+        ledger.write("hangs_writing")
+        await asyncio.Event().wait()
+        return "never"
+
     @server.tool(annotations=READS)
     def blocks() -> str:
         """Never answer, and let nobody else answer either."""
         os.kill(os.getpid(), signal.SIGSTOP)
         return "never"
 
+    @server.tool(annotations=READS)
+    async def secret() -> str:
+        """Give away what the server was started with."""
+        return f"The token is {os.environ.get('STOCK_TOKEN')}."  # noqa: TID251 - a program of its own
+
+
+def _answers(server: MCPServer) -> None:
     @server.tool(annotations=READS, structured_output=False)
     async def parts() -> Any:
         """Answer in several parts."""
+        picture = base64.b64encode(b"x" * 3_000).decode()
+        shelf = types.TextResourceContents(uri="file:///shelf.txt", text="not to be shown")
         return types.CallToolResult(
             content=[
                 types.TextContent(type="text", text="first"),
-                types.ImageContent(type="image", data=base64.b64encode(b"x" * 3_000).decode(), mime_type="image/png"),
+                types.ImageContent(type="image", data=picture, mime_type="image/png"),
                 types.TextContent(type="text", text="second"),
                 types.ResourceLink(type="resource_link", name="manual", uri="https://example.com/manual"),
-                types.EmbeddedResource(
-                    type="resource",
-                    resource=types.TextResourceContents(uri="file:///shelf.txt", text="not to be shown"),
-                ),
+                types.EmbeddedResource(type="resource", resource=shelf),
             ]
         )
 
@@ -161,47 +206,26 @@ def stock(ledger: Ledger, *, legacy: bool = False, before: Callable[[], Awaitabl
         """Answer with rows that have a schema."""
         return [{"row": row} for row in range(number)]
 
-    @server.tool(annotations=READS)
-    async def secret() -> str:
-        """Give away what the server was started with."""
-        return f"The token is {os.environ.get('STOCK_TOKEN', 'unknown')}, as everybody knows."
 
-    @server.tool()
-    async def learn(name: str, ctx: Context) -> str:
-        """Have one more tool from here on, and tell."""
-
-        async def learned() -> str:
-            """Something that was learned."""
-            return f"I know {name}."
-
-        server.add_tool(learned, name=name, annotations=READS)
-        await ctx.session.send_tool_list_changed()
-        await ctx.notify_tools_changed()
-        return "learned"
-
-    return server
-
-
-def many(number: int, ledger: Ledger) -> MCPServer:
+def many(number: int) -> MCPServer:
     """A server with this many tools that tell their name."""
     server = MCPServer("many", log_level="CRITICAL")
     for at in range(number):
 
         async def told(text: str, at: int = at) -> str:
-            ledger.write(f"tool_{at:02} {text}")
             return f"tool_{at:02} heard {text}"
 
         server.add_tool(told, name=f"tool_{at:02}", description=f"Tool {at}", annotations=READS)
     return server
 
 
-def paged(pages: int, *, endless: bool = False) -> Server[Any]:
-    """A server whose list of tools has pages of two."""
+def paged(pages: int | None) -> Server[Any]:
+    """A server whose list of tools has pages of two; endless without a number."""
 
     async def list_tools(_: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         page = int((params.cursor if params else None) or 0)
-        tools = [types.Tool(name=f"tool_{page}_{at}", input_schema={"type": "object"}) for at in range(2)]
-        more = endless or page + 1 < pages
+        tools = [types.Tool(name=f"tool_{page}_{at}", input_schema={"type": "object"}) for at in (1, 0)]
+        more = pages is None or page + 1 < pages
         return types.ListToolsResult(tools=tools, next_cursor=str(page + 1) if more else None)
 
     async def call_tool(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -213,8 +237,8 @@ def paged(pages: int, *, endless: bool = False) -> Server[Any]:
 # -------------------------------------------------------------------------------------------------- streamable HTTP
 
 
-class Guarded:
-    """Lets nobody in without the bearer token; keeps the methods of what came."""
+class _Guarded:
+    """Lets nobody in without the bearer token."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
@@ -243,14 +267,19 @@ async def serving(
     *,
     token: str = "",
     port: int = 0,
+    listening: socket.socket | None = None,
     stateless: bool = False,
     json: bool = False,
 ) -> AsyncIterator[str]:
-    """Serve over streamable HTTP while the context lasts; the address."""
-    listening = bind("127.0.0.1", port)
+    """Serve over streamable HTTP while the context lasts; the address.
+
+    Args:
+        listening: where requests may be waiting already.
+    """
+    listening = listening or bind("127.0.0.1", port)
     app: ASGIApp = server.streamable_http_app(stateless_http=stateless, json_response=json)
     config = uvicorn.Config(
-        Guarded(app, token) if token else app, log_config=None, access_log=False, timeout_graceful_shutdown=0
+        _Guarded(app, token) if token else app, log_config=None, access_log=False, timeout_graceful_shutdown=0
     )
     http = _Quiet(config)
     task = asyncio.create_task(http.serve(sockets=[listening]))
@@ -264,7 +293,7 @@ async def serving(
 
 
 async def _serve_as_before_2026(server: MCPServer) -> None:
-    """Over standard input and output, as a server that knows nothing of 2026: it refuses what it never heard of."""
+    """Serve as a program that knows nothing of 2026: it refuses what it never heard of."""
     async with stdio_server() as (reading, writing):
         to_server, known = anyio.create_memory_object_stream[SessionMessage | Exception](0)
 
@@ -288,7 +317,7 @@ async def _serve_as_before_2026(server: MCPServer) -> None:
 
 def main() -> None:
     """Serve over standard input and output."""
-    ledger = Ledger(Path(os.environ["LEDGER"]))
+    ledger = Ledger(Path(os.environ["LEDGER"]))  # noqa: TID251 - a program of its own
     ledger.write(f"started {os.getpid()}")
     if "legacy" in sys.argv:
         anyio.run(_serve_as_before_2026, stock(ledger))

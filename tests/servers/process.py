@@ -21,14 +21,22 @@ class FrontdeskProcess:
     Args:
         variables: its whole environment beside PATH.
         folder: its working folder, without any `.env`.
+        module: what is run; `bot` is the command itself.
     """
 
-    def __init__(self, variables: Mapping[str, str], folder: Path, *, command: tuple[str, ...] = ("demo",)) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        folder: Path,
+        *,
+        command: tuple[str, ...] = ("demo",),
+        module: str = "bot",
+    ) -> None:
         self.url = ""
         self.printed = ""
         self._variables = variables
         self._folder = folder
-        self._command = command
+        self._command = (module, *command)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -37,7 +45,6 @@ class FrontdeskProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "bot",
             *self._command,
             cwd=self._folder,
             env={"PATH": os.defpath, "PYTHONPATH": root, **self._variables},

@@ -123,10 +123,12 @@ def serving(*servers: RedisServer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, *, masters: int = 3) -> Iterator[list[RedisServer]]:
+def cluster(
+    folder: Path, *, masters: int = 3, settings: Mapping[str, str] | None = None
+) -> Iterator[list[RedisServer]]:
     """Masters that share the slots evenly, without replicas."""
-    settings = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "appendfsync": "no"}
-    servers = [RedisServer(folder / str(number), settings) for number in range(masters)]
+    own = {"cluster-enabled": "yes", "cluster-node-timeout": "1000", "appendfsync": "no", **(settings or {})}
+    servers = [RedisServer(folder / str(number), own) for number in range(masters)]
     with serving(*servers):
         for number, server in enumerate(servers):
             with server.client() as client:

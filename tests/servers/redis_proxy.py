@@ -30,6 +30,8 @@ class RedisProxy:
         """Told of a script before Redis gets it."""
         self.after: Callable[[str, int], None] = lambda name, times: None
         """Told of a script after Redis answered and before the asker hears of it."""
+        self.loses: Callable[[str, int], bool] = lambda name, times: False
+        """Whether the answer to a script is lost: Redis did it, and the asker finds the connection closed."""
         self._path = path
         self._target = urlsplit(redis_url).path
         self._names = {
@@ -87,7 +89,10 @@ class RedisProxy:
     ) -> None:
         while data := await redis.read(1 << 20):
             while waiting:
-                self.after(*waiting.pop(0))
+                script = waiting.pop(0)
+                self.after(*script)
+                if self.loses(*script):
+                    raise ConnectionResetError
             writer.write(data)
             await writer.drain()
         writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from bot.conversation import ToolCall
 from bot.messages import Attachment, Audience, Person, ThreadKey
-from bot.mounts import parse_mounts
+from bot.mounts import Mount, parse_mounts
 from bot.ports import SharedState
 from bot.principal import Principal
 from bot.store.shared_state import RedisSharedState
@@ -35,6 +35,7 @@ class Mounted:
 
     def __init__(self, tools: MountedTools, state: SharedState) -> None:
         self.mounted = tools
+        self.transport = ""
         self.toolbox = Toolbox(tools.tools, timeout_s=10)
         self._state = state
 
@@ -62,6 +63,11 @@ class Mounted:
     async def result(self, name: str, arguments: Mapping[str, Any] | None = None, *, call: str | None = None) -> Any:
         """What the model reads."""
         return orjson.loads((await self.run(name, arguments, call=call)).turn.content)
+
+    def look_again(self) -> None:
+        """Do at once what is done every few minutes."""
+        for session in self.mounted._sessions:
+            session.doubt()
 
     async def until(self, seen: Callable[[list[str]], bool]) -> list[str]:
         """Wait until the list of names is as it should be."""
@@ -125,11 +131,15 @@ def program(tmp_path: Path, *arguments: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def mounts_of(servers: Mapping[str, Mapping[str, Any]]) -> Sequence[Mount]:
+    """What settings say."""
+    return parse_mounts(orjson.dumps({"mcpServers": servers}).decode(), {})
+
+
 @asynccontextmanager
 async def mounting(
     servers: Mapping[str, Mapping[str, Any]], state: SharedState, *, own: tuple[Tool, ...] = (), timeout_s: float = 5.0
 ) -> AsyncIterator[Mounted]:
     """Mount servers by their settings."""
-    mounts = parse_mounts(orjson.dumps({"mcpServers": servers}).decode(), {})
-    async with MountedTools(mounts, own=own, timeout_s=timeout_s) as tools:
+    async with MountedTools(mounts_of(servers), own=own, timeout_s=timeout_s) as tools:
         yield Mounted(tools, state)
