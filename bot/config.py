@@ -75,7 +75,9 @@ class Settings(BaseModel):
     )
 
     redis_url: SecretStr | None = Field(
-        None, description="Redis that keeps conversations; an embedded one when absent."
+        None,
+        description="Redis that keeps conversations: redis://, rediss://, unix://, redis+cluster://host:port,… or "
+        "redis+sentinel://host:port,…/service; an embedded one when absent.",
     )
     database_url: SecretStr | None = Field(
         None, description="sqlite:///… or postgresql://…; a file in the data folder when absent."

@@ -82,6 +82,7 @@ class Crowd:
         at_once: int = 1,
         plain: bool = False,
         pause_s: float = 0.0,
+        spread_s: float = 0.0,
     ) -> list[Asked]:
         """Ask questions in the threads by turns, so that every thread gets a rest.
 
@@ -90,12 +91,14 @@ class Crowd:
             at_once: how many at a time.
             plain: questions that are answered without the tool.
             pause_s: after each.
+            spread_s: time within which the first of them come, evenly.
         """
         rested = deque(roots)
         left = iter(range(turns))
         asked: list[Asked] = []
 
-        async def one_after_the_other() -> None:
+        async def one_after_the_other(begins_s: float) -> None:
+            await asyncio.sleep(begins_s)
             for _ in left:
                 root = rested.popleft()
                 asked.append(await self._ask(intake, root, plain=plain))
@@ -103,7 +106,8 @@ class Crowd:
                 if pause_s:
                     await asyncio.sleep(pause_s)
 
-        await asyncio.gather(*(one_after_the_other() for _ in range(min(at_once, len(rested)))))
+        people = min(at_once, len(rested))
+        await asyncio.gather(*(one_after_the_other(place * spread_s / people) for place in range(people)))
         return asked
 
     async def _ask(self, intake: Intake, root: str, *, plain: bool) -> Asked:

@@ -32,6 +32,7 @@ class BareLoop:
     def __init__(self, redis: Redis, base_url: str) -> None:
         self._redis = redis
         self._address = urlsplit(base_url)
+        self._body_bytes = 0
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def talk(self, *, roots: Sequence[str], turns: int) -> dict[str, Any]:
@@ -44,6 +45,7 @@ class BareLoop:
             "wall_s": time.monotonic() - wall_s,
             "turns": turns,
             "errors": wrong,
+            "body_bytes": self._body_bytes,
         }
 
     async def _answer(self, root: str, asked: str) -> str:
@@ -65,6 +67,7 @@ class BareLoop:
             self._streams = await asyncio.open_connection(self._address.hostname, self._address.port)
         reader, writer = self._streams
         body = HEAD + b",".join(messages) + b"]}"
+        self._body_bytes = len(body)
         writer.write(
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer bench\r\n"
             b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)

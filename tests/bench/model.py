@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -73,7 +74,8 @@ SPEECH = _script(
 SPEECH[0] = _chunk({"role": "assistant", "content": ""}) + SPEECH[0]
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Served:
     """An answer: whose it is, when its request was there, when its first event was written, how long it takes."""
 
     who: str
@@ -93,7 +95,7 @@ class Model:
     def __init__(self) -> None:
         self.first_s = self.pace_s = 0.0
         self.opened = self.closed = 0
-        self.log: list[Answer] = []
+        self.log: list[Served] = []
 
     async def pace(self, *, first_s: float, pace_s: float) -> dict[str, Any]:
         self.first_s, self.pace_s = first_s, pace_s
@@ -144,20 +146,21 @@ class Connection(asyncio.Protocol):
         asked = tail.rfind(b'"role":"user"')
         speaks = tail.rfind(b'"role":"tool"') > asked or tail.find(PLAIN.encode(), asked) >= 0
         events = SPEECH if speaks else CALL
-        answer = Answer(who, now, 0.0, model.first_s + model.pace_s * (len(events) - 1))
+        answer = Served(who, now, 0.0, model.first_s + model.pace_s * (len(events) - 1))
+        model.log.append(answer)
         if model.first_s or model.pace_s:
             self._loop.call_at(self._loop.time() + model.first_s, self._play, answer, events, 0, self._loop.time())
             return
         self._write(HEAD)
-        model.log.append(answer._replace(first_at=time.monotonic()))
+        answer.first_at = time.monotonic()
         for event in events:
             self._write(event)
 
-    def _play(self, answer: Answer, events: list[bytes], place: int, began: float) -> None:
+    def _play(self, answer: Served, events: list[bytes], place: int, began: float) -> None:
         """Write an event and set the time of the next: by the clock of the answer's beginning, so that none drifts."""
         model = self._model
         if place == 0:
-            model.log.append(answer._replace(first_at=time.monotonic()))
+            answer.first_at = time.monotonic()
             self._write(HEAD)
         self._write(events[place])
         if place + 1 < len(events) and self._transport is not None:

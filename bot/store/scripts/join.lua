@@ -1,5 +1,5 @@
 -- Take further mail of the same author into the running turn.
--- KEYS: due inbox turns meta open    ARGV: thread token expected_step lease_ms batch
+-- KEYS: due inbox turns meta    ARGV: thread token expected_step lease_ms batch
 local meta = KEYS[4]
 if redis.call('HGET', meta, 'token') ~= ARGV[2] then return 'fenced' end
 local step, expected = tonumber(redis.call('HGET', meta, 'step')), tonumber(ARGV[3])
