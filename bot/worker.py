@@ -1,6 +1,6 @@
 """The worker: claims threads, runs their turns, keeps their leases, drains.
 
-A few claim loops per partition, one heartbeat and one listener per process. A turn is a task of its own; threads never
+One claim loop per partition, one heartbeat and one listener per process. A turn is a task of its own; threads never
 wait for each other.
 """
 
@@ -24,9 +24,6 @@ log = structlog.get_logger(__name__)
 
 REDIS_DOWN_S = 0.5
 """How long a loop rests after Redis could not be reached."""
-
-CLAIMS = 4
-"""Claims under way at once in a partition: each takes round trips, and a crowd must not wait for them in a row."""
 
 GIVE_UP = 2
 """A turn that crashes at every try, its apology included, is left after this many times the attempts."""
@@ -53,8 +50,7 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; then claim nothing more, let running turns end, and give back those that do not."""
         mailbox = self._services.mailbox
-        partitions = list(range(mailbox.partitions)) * CLAIMS
-        loops = [asyncio.create_task(self._claim(partition)) for partition in partitions]
+        loops = [asyncio.create_task(self._claim(partition)) for partition in range(mailbox.partitions)]
         keepers = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._listen())]
         try:
             await asyncio.gather(*loops, *keepers)

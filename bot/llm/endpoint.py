@@ -22,7 +22,7 @@ from bot.llm.stream import is_overflow
 from bot.llm.transport import PlainClient
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_PIECE_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 """Larger bodies are written in pieces of this size, so that one long conversation does not hold up the event loop."""
 
 NETWORK_ERRORS = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, aiohttp.ClientError, OSError)

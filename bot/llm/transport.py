@@ -7,7 +7,7 @@ asking about them on every request cost as much as sending it.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -87,8 +87,8 @@ class _Body(httpx2.AsyncByteStream):
         self._answered = answered
         self._left = limit_bytes
 
-    async def __aiter__(self) -> AsyncGenerator[bytes]:
-        while packet := await self._answered.content.readany():
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for packet in self._answered.content.iter_any():
             if self._left is None:
                 yield packet
                 continue
@@ -100,12 +100,6 @@ class _Body(httpx2.AsyncByteStream):
     async def aclose(self) -> None:
         self._answered.release()
         await self._answered.wait_for_close()
-
-
-def raw(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """A response's packets as they come, without the bookkeeping of `aiter_raw` for each."""
-    assert isinstance(response.stream, _Body)
-    return aiter(response.stream)
 
 
 def _body(request: httpx2.Request) -> bytes | AsyncIterator[bytes] | None:

@@ -104,6 +104,7 @@ async def test_files_beyond_the_limits_are_refused(
         (b'{"id": "%s", "text": "  "}' % new_id().encode(), 400),
         (b'{"id": "%s", "text": "\\ud800"}' % new_id().encode(), 400),
     ],
+    ids=["large", "deep", "null", "number", "path", "blank", "surrogate"],
 )
 async def test_a_body_that_cannot_be_used_is_refused(stage: Stage, visitor: Visitor, body: bytes, status: int) -> None:
     sent = await visitor.ask("POST", "messages", content=body, headers={"content-type": "application/json"})
