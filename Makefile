@@ -24,8 +24,8 @@ help: ## this list
 demo: $(VENV)/.demo redis ## install what is needed, start everything, print the address of the page (Ctrl-C stops it)
 	@exec $(VENV)/bin/frontdesk demo
 
-test: $(VENV)/.dev redis ## the whole suite; `make test ARGS="-k mailbox"` for a part of it
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV)/.dev redis ## the whole suite on all processors; `make test ARGS="-k mailbox"` for a part of it, "-n 0" on one
+	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 bench: $(VENV)/.dev redis ## what a turn costs: CPU, turns a second, memory, delays; `make bench ARGS=--quick` in a minute
 	@$(VENV)/bin/python -m tests.bench $(ARGS)

@@ -16,6 +16,7 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from bot.channels import ChannelBook
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.intake import IntakeDesk
@@ -26,6 +27,7 @@ from bot.loop import Loop, LoopLimits
 from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
+from bot.sealing import AeadSealer
 from bot.secrets import Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
@@ -158,7 +160,11 @@ async def running(
         if http:
             web = application(
                 [route for platform in platforms.values() for route in platform.routes()],
-                probes={"redis": connections.ping, "database": database.ping},
+                probes={
+                    "redis": connections.ping,
+                    "database": database.ping,
+                    **{name: platform.ping for name, platform in platforms.items()},
+                },
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
@@ -262,12 +268,15 @@ def plug_in(
         ConfigError: there is none, or the settings of one are wrong.
     """
     platforms: dict[str, Platform] = {}
+    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
     for name, make in registry.items():
         resources = Resources(
             state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
             desk=desk,
             mailbox=mailbox,
             tenant_of=settings.tenant_of,
+            sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
+            channel_rules=channels.rules,
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:

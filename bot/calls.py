@@ -84,6 +84,7 @@ class Calls:
         await self._services.mailbox.hand_over(thread)
         who = f"{author.display_name} ({author.organisation})" if author.organisation else author.display_name
         card = Card(
+            key=f"handover/{thread}/{self._turn.number}",
             title=f"{who} is waiting for a human",
             text=reason,
             thread=thread,

@@ -164,7 +164,11 @@ class FormSubmitted(Incoming):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ButtonPressed(Incoming):
-    """A button of ours was pressed; `action` is one of the actions that cards offer."""
+    """A button of ours was pressed.
+
+    Args:
+        action: `human` (anybody may ask for one), else what a `Card` offered, for staff alone.
+    """
 
     action: str
     value: str = ""
@@ -172,7 +176,12 @@ class ButtonPressed(Incoming):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGiven(Incoming):
-    """`/support …`: `text` is what follows the command's name."""
+    """`/support …`, or the same action chosen from a menu on a message.
+
+    Args:
+        thread: where it was given; its root is empty when it was given in a channel and not in a conversation.
+        text: what follows the command's name; people are written `@ID`.
+    """
 
     text: str
 
@@ -183,6 +192,7 @@ class VoteCast(Incoming):
 
     turn: int
     value: int
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pydantic import BaseModel
 
 from bot.conversation import Conversation, Entry, ToolCall, ToolSpec, ToolTurn, Turn
-from bot.messages import Attachment, Event, Person, ThreadKey
+from bot.messages import Attachment, Event, IncomingMessage, Person, ThreadKey
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -31,19 +31,30 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that we made, such as a transcript."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What intake says to the adapter that brought an event.
 
     Args:
         verdict: see `Verdict`.
         text: the message as it may be kept and shown, secrets masked (for a message); what to tell the author, and the
-            author alone (for everything else, and for a message that was refused).
+            author alone (for everything else, and for a message that was refused), as Markdown.
         secrets: how many secrets were caught in the text.
+        file: for the author alone, beside the text.
     """
 
     verdict: Verdict
     text: str = ""
     secrets: int = 0
+    file: File | None = None
 
     @property
     def may_acknowledge(self) -> bool:
@@ -80,8 +91,16 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A message of ours for people who work here, with buttons: action -> label."""
+    """A message of ours for people who work here.
 
+    Args:
+        key: names the card in its place; a card with the key of an earlier one takes its place.
+        text: Markdown.
+        thread: the conversation that it is about; its buttons act on it, and the adapter links to it.
+        buttons: action -> label; a press comes back as `ButtonPressed` with this thread.
+    """
+
+    key: str
     title: str
     text: str
     thread: ThreadKey
@@ -142,6 +161,14 @@ class ReplyStream(Protocol):
         """Stop writing at once and leave what is shown to the next owner of the thread."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What `frontdesk check` says of a platform: what was found, and each thing that is wrong with its mend."""
+
+    facts: Sequence[str] = ()
+    problems: Sequence[str] = ()
+
+
 class Platform(Protocol):
     """One chat platform. `run` holds the socket; everything else works without it, so that any process can use it."""
 
@@ -164,7 +191,28 @@ class Platform(Protocol):
         """Put a way to open `form` before this person, in or near this thread; nobody else can use it."""
 
     async def notify(self, place: str, card: Card) -> None:
-        """Post a card to a place of the team's."""
+        """Post a card to a place of the team's, or change the one with its key; `""` is where hand-overs are told.
+
+        Raises:
+            Transient, Permanent: nobody was told.
+        """
+
+    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
+        """Post a message of the desk's own (no turn's answer) into the thread, once per `key`.
+
+        Args:
+            text: Markdown, filtered.
+
+        Raises:
+            Transient: it may be said again with the same key.
+            Permanent: it cannot be said in this thread ever.
+        """
+
+    async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
+        """What people wrote in a thread that was joined late, before message `before`: oldest first, the newest kept.
+
+        Bounded in number; empty where threads begin with us. Nothing of it is a question to the bot.
+        """
 
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """Tell one person something that others in the thread do not see."""
@@ -177,6 +225,16 @@ class Platform(Protocol):
 
     def routes(self) -> Sequence[BaseRoute]:
         """What the one HTTP port shall serve for this platform."""
+
+    async def ping(self) -> None:
+        """Whether events can come in, as far as this process knows; never calls the platform.
+
+        Raises:
+            Transient: they cannot; the reason is shown by `/readyz`.
+        """
+
+    async def examine(self) -> Examination:
+        """Look at the platform with the settings at hand, and say what an operator has to mend."""
 
 
 # -------------------------------------------------------------------------------------------------------- mailbox
@@ -566,6 +624,47 @@ class VisionModel(Protocol):
 # ------------------------------------------------------------------------------------------------------- resources
 
 
+class Sealer(Protocol):
+    """Authenticated encryption with the installation's secret key, for what an adapter must keep (tokens)."""
+
+    def seal(self, value: bytes, bound_to: str) -> bytes:
+        """Encrypt; what is sealed opens only with the same `bound_to`."""
+
+    def unseal(self, sealed: bytes, bound_to: str) -> bytes:
+        """Undo `seal`.
+
+        Raises:
+            Permanent: it was not sealed with this key for this purpose.
+        """
+
+
+class Listening(StrEnum):
+    """What of a channel is for the bot, besides threads that it takes part in."""
+
+    MENTIONS = "mentions"
+    EVERYTHING = "everything"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRules:
+    """What admins set for one channel.
+
+    Args:
+        listening: what begins a conversation.
+        private: conversations go on where only the customer and the team read along, if the platform can.
+        language: answers are in this language (a name such as `German`); the customer's own when empty.
+        greeting: said once at the beginning of a conversation.
+        hours: when humans are at work, in words for the customer.
+    """
+
+    listening: Listening = Listening.MENTIONS
+    private: bool = False
+    language: str = ""
+    greeting: str = ""
+    hours: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What `bot/app.py` hands to an adapter.
@@ -575,6 +674,8 @@ class Resources:
         desk: business data.
         mailbox: for showing a record, never for writing to one.
         tenant_of: space -> tenant.
+        sealer: for secrets that the adapter must keep.
+        channel_rules: what admins set for the channel of a thread.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
     """
 
@@ -582,4 +683,6 @@ class Resources:
     desk: Desk
     mailbox: Mailbox
     tenant_of: Callable[[str], str]
+    sealer: Sealer
+    channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
     demo: bool = False

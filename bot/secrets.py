@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from bot.errors import ToolInputError
+from bot.errors import Permanent, ToolInputError
 from bot.messages import ThreadKey
 from bot.phrases import spoken_secrets
 from bot.ports import SharedState
+from bot.sealing import AeadSealer
 from bot.shapes import SECRET, known_shapes
 from bot.tool import SecretOpener
 
@@ -28,7 +24,6 @@ HANDLES_PER_MESSAGE = 20
 _COUNTER_S = 31 * 24 * 3600.0
 """Longer than a conversation is kept, so that a handle on its record never comes to name another secret."""
 
-_NONCE_BYTES = 12
 _LITERAL_CHARS = 6
 """Shorter settings are ordinary words; masking them would spoil every line."""
 
@@ -99,8 +94,7 @@ class Vault:
     """
 
     def __init__(self, state: SharedState, secret_key: bytes, *, ttl_s: float = 900.0) -> None:
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"frontdesk secret handles").derive(secret_key)
-        self._cipher = AESGCM(derived)
+        self._sealer = AeadSealer(secret_key, "secret handles")
         self._state = state
         self._ttl_s = ttl_s
 
@@ -135,10 +129,8 @@ class Vault:
         if sealed is None:
             raise _unavailable()
         try:
-            value = self._cipher.decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(thread, author_id, handle)
-            )
-        except InvalidTag:
+            value = self._sealer.unseal(sealed, _bound(thread, author_id, handle))
+        except Permanent:
             raise _unavailable() from None
         # Bound to the first call that opens it; a call that is run again after a crash has the same key.
         user, key = used_by.encode(), f"{_key(thread, handle)}/used"
@@ -151,8 +143,7 @@ class Vault:
     async def _seal(self, thread: ThreadKey, author_id: str, value: str) -> str:
         number = await self._state.increment(f"{thread}/count", ttl_s=_COUNTER_S)
         handle = f"secret:{number}"
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, value.encode(), _bound(thread, author_id, handle))
+        sealed = self._sealer.seal(value.encode(), _bound(thread, author_id, handle))
         await self._state.set(_key(thread, handle), sealed, ttl_s=self._ttl_s)
         return handle
 
@@ -171,9 +162,9 @@ def _key(thread: ThreadKey, handle: str) -> str:
     return f"{thread}/{handle}"
 
 
-def _bound(thread: ThreadKey, author_id: str, handle: str) -> bytes:
+def _bound(thread: ThreadKey, author_id: str, handle: str) -> str:
     """What a sealed value is bound to; lists of strings as JSON cannot be mistaken for one another."""
-    return json.dumps([str(thread), author_id, handle]).encode()
+    return json.dumps([str(thread), author_id, handle])
 
 
 def _unavailable() -> ToolInputError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import aiosqlite
 import stamina
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -205,7 +208,9 @@ def create_engine(url: URL, *, busy_ms: int = _SQLITE_BUSY_MS) -> AsyncEngine:
     # An exception's text may reach a log; what customers wrote must not be in it.
     common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": PATIENCE_S}
     if url.drivername.startswith("sqlite"):
-        engine = create_async_engine(url, connect_args={"timeout": busy_ms / 1000}, **common)
+        files = _SqliteFile(str(url.database), busy_s=busy_ms / 1000)
+        engine = create_async_engine(url, async_creator=files.open, **common)
+        event.listen(engine.sync_engine, "engine_disposed", files.wait)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
@@ -217,6 +222,31 @@ def create_engine(url: URL, *, busy_ms: int = _SQLITE_BUSY_MS) -> AsyncEngine:
 def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """`INSERT` with `ON CONFLICT`, which SQLite and PostgreSQL write alike and SQLAlchemy in two classes."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+class _SqliteFile:
+    """Opens connections to one file and waits for their threads to end.
+
+    A connection that could not be opened, or was given up by a cancelled task, is stopped without waiting. Its thread
+    reports to the event loop a moment later and, if that is closed by then, ends with a traceback on the screen.
+    """
+
+    def __init__(self, path: str, busy_s: float) -> None:
+        self._path = path
+        self._busy_s = busy_s
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    async def open(self) -> aiosqlite.Connection:
+        connection = aiosqlite.connect(self._path, timeout=self._busy_s, check_same_thread=False)
+        thread = connection._thread  # noqa: SLF001 - there is no public way to wait for it
+        thread.daemon = True
+        self._threads.add(thread)
+        return await connection
+
+    def wait(self, _: Engine) -> None:
+        """Called when the engine is disposed of: each thread has only to hand over one result."""
+        for thread in [thread for thread in self._threads if thread.is_alive()]:
+            thread.join(timeout=1.0)
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

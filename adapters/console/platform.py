@@ -18,8 +18,8 @@ from adapters.console.render import render_text
 from adapters.console.reply import ConsoleReply
 from adapters.console.settings import ConsoleSettings
 from bot.errors import ToolFailed, Transient
-from bot.messages import Attachment, Audience, Event, FormSubmitted, Person, ThreadKey
-from bot.ports import Card, Form, Intake, Lease, ReplyStream, Resources, Verdict
+from bot.messages import Attachment, Audience, Event, FormSubmitted, IncomingMessage, Person, ThreadKey
+from bot.ports import Card, Examination, Form, Intake, Lease, ReplyStream, Resources, Verdict
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -43,6 +43,7 @@ class ConsolePlatform:
         self._answered = asyncio.Event()
         self._answered.set()
         self._form: Form | None = None
+        self._said: set[str] = set()
 
     async def run(self, intake: Intake) -> None:
         """Read lines until the person leaves or the input ends; the last message is still answered."""
@@ -178,6 +179,16 @@ class ConsolePlatform:
     async def notify(self, place: str, card: Card) -> None:
         """Nobody who works here sits at this terminal."""
 
+    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
+        """Write it down."""
+        if key not in self._said:
+            self._said.add(key)
+            self._write(f"{render_text(text)}\n")
+
+    async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
+        """Nothing: every conversation begins with us."""
+        return ()
+
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """There is nobody else here."""
         self._write(f"{render_text(text)}\n")
@@ -193,6 +204,13 @@ class ConsolePlatform:
     def routes(self) -> Sequence[BaseRoute]:
         """None."""
         return ()
+
+    async def ping(self) -> None:
+        """What comes in comes over the port that is asked."""
+
+    async def examine(self) -> Examination:
+        """Nothing outside this process is needed."""
+        return Examination()
 
     def _write(self, text: str) -> None:
         self._settings.output.write(text)

@@ -27,8 +27,8 @@ from adapters.web.session import DemoDoor, Door, TokenDoor, Viewer
 from adapters.web.settings import SPACE, WebSettings, read_settings
 from adapters.web.uploads import FORM_LIMIT_BYTES, JSON_LIMIT_BYTES
 from bot.errors import Permanent, ToolFailed
-from bot.messages import Attachment, Person, ThreadKey
-from bot.ports import Card, Form, Intake, Lease, Resources
+from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
+from bot.ports import Card, Examination, Form, Intake, Lease, Resources
 
 UPLOAD_S = 120.0
 BODY_S = 10.0
@@ -97,6 +97,14 @@ class WebPlatform:
         await self._log.upsert(thread, render_card(card))
         await self._log.list_thread(thread, badge="waiting")
 
+    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
+        """Show a notice to all who see the conversation."""
+        await self._log.upsert(await self._thread(thread), render_notice(key, text, ()))
+
+    async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
+        """Nothing: every conversation begins with us."""
+        return ()
+
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """Show a notice that this person alone sees."""
         await self._log.upsert(await self._thread(thread), render_notice(token_hex(8), text, [person.id]))
@@ -139,6 +147,13 @@ class WebPlatform:
             self._route(f"{at}/votes", api.vote, "POST"),
             self._route(f"{at}/files/{{upload}}", api.file),
         ]
+
+    async def ping(self) -> None:
+        """What comes in comes over the port that is asked."""
+
+    async def examine(self) -> Examination:
+        """Nothing outside this process is needed."""
+        return Examination()
 
     def _route(
         self,

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from bot.errors import ToolFailed
 from bot.messages import Attachment, Audience, IncomingMessage, Person, ThreadKey
-from bot.ports import Activity, Card, Form, Intake, Lease, Reply, ReplyStream
+from bot.ports import Activity, Card, Examination, Form, Intake, Lease, Reply, ReplyStream
 
 PLATFORM = "bench"
 ADA = Person(id="U7QK2M4XA", display_name="Ada Lovelace", organisation="Acme")
@@ -146,6 +146,13 @@ class Crowd:
     async def notify(self, place: str, card: Card) -> None:
         """Nobody reads cards."""
 
+    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
+        """Nobody reads it."""
+
+    async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
+        """Nothing: every conversation begins with us."""
+        return ()
+
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """Nobody reads it."""
 
@@ -157,6 +164,13 @@ class Crowd:
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()
+
+    async def ping(self) -> None:
+        """What comes in comes over the port that is asked."""
+
+    async def examine(self) -> Examination:
+        """Nothing outside this process is needed."""
+        return Examination()
 
 
 def question(asked_id: str, *, plain: bool = False) -> str:

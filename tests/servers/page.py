@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from adapters.web.platform import WebPlatform, create
+from bot.channels import ChannelBook
 from bot.conversation import AssistantTurn, StaffTurn, ToolCall, ToolTurn, UserTurn
 from bot.llm.wire import to_wire
 from bot.messages import (
@@ -36,6 +37,7 @@ from bot.ports import (
     ToolStarted,
     Verdict,
 )
+from bot.sealing import AeadSealer
 from bot.server import application, bind, serving
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
@@ -167,7 +169,15 @@ async def staged(
         state = RedisSharedState(connections.commands, "adapter/web", listener=connections.listener)
         mailbox = RedisMailbox(connections, to_wire)
         desk = SqlDesk(database)
-        resources = Resources(state=state, desk=desk, mailbox=mailbox, tenant_of=lambda _: "default", demo=demo)
+        resources = Resources(
+            state=state,
+            desk=desk,
+            mailbox=mailbox,
+            tenant_of=lambda _: "default",
+            sealer=AeadSealer(b"only for tests", "adapter web"),
+            channel_rules=ChannelBook(state.within("channels")).rules,
+            demo=demo,
+        )
         platform = create(environment or {}, resources)
         assert platform is not None
         stage = Stage(platform, mailbox, state, desk)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -59,6 +60,8 @@ async def test_a_database_that_cannot_be_reached_says_where_and_never_the_passwo
             pass
     with pytest.raises(ConfigError, match="tables could not be made"):
         await migrate(f"sqlite:///{tmp_path}/folder.db")
+    # A thread that reports to an event loop that has ended writes a traceback onto the operator's screen.
+    assert not [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
 
 
 @pytest.mark.behaviour("database.migrate")
