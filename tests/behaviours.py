@@ -413,6 +413,10 @@ MODEL = (
     Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
 )
 
+SLACK = (
+    Behaviour("slack.stand_in", "The tests' own Slack is understood by Slack's own libraries.", "style, habit 8"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
