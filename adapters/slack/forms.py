@@ -1,0 +1,144 @@
+"""Private forms: a button in the thread that serves one person, and behind it a modal.
+
+What is typed goes from the modal to intake and to nowhere else. Where no modal can be opened, the person gets another
+way and is told which: a page that is good for once (with `PUBLIC_URL`), or the button in a direct message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+import structlog
+from slack_bolt.response import BoltResponse
+
+from adapters.slack.errands import Errands
+from adapters.slack.events import Events
+from adapters.slack.inbound import Pressed
+from adapters.slack.installations import Installation
+from adapters.slack.posts import Line, Posts
+from adapters.slack.render import form_view, render_offer, render_offer_done
+from adapters.slack.words import Words
+from bot.errors import BotError, Permanent, Transient
+from bot.messages import Audience, FormSubmitted, Person, ThreadKey
+from bot.ports import Form, Outcome, SharedState, Verdict
+
+log = structlog.get_logger(__name__)
+
+KEPT_S = 3600.0
+
+NOT_YOURS = "This form was offered to somebody else, or its time is over."
+BUSY = "We are very busy at the moment. Please try again in a minute."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A form that was put before somebody.
+
+    Args:
+        thread: as text.
+        ts: the message with the button.
+    """
+
+    thread: str
+    person: str
+    title: str
+    fields: dict[str, str]
+    secret_fields: list[str]
+    ts: str = ""
+    done: bool = False
+
+
+class Forms:
+    """Offers forms, opens them, and takes what comes back."""
+
+    def __init__(self, state: SharedState, posts: Posts, words: Words, errands: Errands, events: Events) -> None:
+        self._state = state
+        self._posts = posts
+        self._words = words
+        self._errands = errands
+        self._events = events
+
+    async def offer(self, thread: ThreadKey, person: Person, form: Form) -> None:
+        """Put a button before this person; an earlier one for the same form goes away."""
+        before = await self._read(form.id)
+        line = await self._posts.line(thread)
+        offered = Offer(
+            thread=str(thread),
+            person=person.id,
+            title=form.title,
+            fields=dict(form.fields),
+            secret_fields=sorted(form.secret_fields),
+        )
+        await self._keep(form.id, offered)
+        ts = await self._posts.post(line, render_offer(form, person.id, f"form/{form.id}"))
+        await self._keep(form.id, replace(offered, ts=ts))
+        if before is not None and before.ts:
+            self._errands.send(self._posts.delete(line, before.ts), "old offer")
+
+    async def open(self, pressed: Pressed, me: Installation) -> None:
+        """Open the form for whoever it was offered to."""
+        offer = await self._read(pressed.value)
+        here = Line(me=me, channel=pressed.channel, root=pressed.root)
+        if offer is None or offer.done or offer.person != pressed.user:
+            await self._words.answer(here, pressed.user, NOT_YOURS, pressed.response_url)
+            return
+        view = form_view(pressed.value, offer.thread, offer.title, offer.fields, offer.secret_fields)
+        try:
+            await self._posts.call(here, "views.open", {"trigger_id": pressed.trigger, "view": view}, patience_s=2.0)
+        except (Transient, Permanent) as failure:
+            log.warning("slack_form_not_opened", reason=failure.reason)
+            raise
+
+    async def submit(
+        self, pressed: Pressed, typed: Mapping[str, str], author: Person, me: Installation
+    ) -> BoltResponse | None:
+        """Bring what was typed to its check; what is wrong is said inside the form."""
+        form_id = pressed.value.partition(" ")[0]
+        offer = await self._read(form_id)
+        if offer is None or offer.person != author.id:
+            return _wrong(typed, NOT_YOURS)
+        outcome = await self._bring(form_id, offer, pressed, typed, author)
+        if outcome.verdict in (Verdict.REFUSED, Verdict.BUSY):
+            return _wrong(typed, outcome.text or BUSY)
+        self._errands.send(self._done(form_id, offer, author, outcome.text), "form done")
+        return None
+
+    async def _bring(
+        self, form_id: str, offer: Offer, pressed: Pressed, typed: Mapping[str, str], author: Person
+    ) -> Outcome:
+        thread = ThreadKey.parse(offer.thread)
+        event = FormSubmitted(
+            thread=thread,
+            author=author,
+            event_ids=pressed.event_ids,
+            at=pressed.at,
+            form_id=form_id,
+            audience=Audience.DIRECT if thread.channel.startswith("D") else Audience.SHARED,
+            fields={name: typed.get(name, "") for name in offer.fields},
+        )
+        try:
+            return await self._events.bring(event)
+        except BotError:
+            return Outcome(verdict=Verdict.BUSY, text=BUSY)
+
+    async def _done(self, form_id: str, offer: Offer, author: Person, told: str) -> None:
+        line = await self._posts.line(ThreadKey.parse(offer.thread))
+        await self._keep(form_id, replace(offer, done=True))
+        if offer.ts:
+            await self._posts.update(line, offer.ts, render_offer_done(offer.title, author.id, f"form/{form_id}"))
+        if told:
+            await self._words.tell(line, author.id, told)
+
+    async def _read(self, form_id: str) -> Offer | None:
+        stored = await self._state.get(f"form/{form_id}")
+        return None if stored is None else msgspec.json.decode(stored, type=Offer)
+
+    async def _keep(self, form_id: str, offer: Offer) -> None:
+        await self._state.set(f"form/{form_id}", msgspec.json.encode(offer), ttl_s=KEPT_S)
+
+
+def _wrong(typed: Mapping[str, str], text: str) -> BoltResponse:
+    first = next(iter(typed), "username")
+    return BoltResponse(status=200, body={"response_action": "errors", "errors": {first: text[:2000]}})
