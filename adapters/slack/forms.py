@@ -72,19 +72,20 @@ class Forms:
             secret_fields=sorted(form.secret_fields),
         )
         await self._keep(form.id, offered)
-        ts = await self._posts.post(line, render_offer(form, person.id, f"form/{form.id}"))
+        ts = await self._posts.post(line, render_offer(form, thread, person.id, f"form/{form.id}"))
         await self._keep(form.id, replace(offered, ts=ts))
         if before is not None and before.ts:
             self._errands.send(self._posts.delete(line, before.ts), "old offer")
 
     async def open(self, pressed: Pressed, me: Installation) -> None:
         """Open the form for whoever it was offered to."""
-        offer = await self._read(pressed.value)
+        form_id = pressed.value.partition(" ")[0]
+        offer = await self._read(form_id)
         here = Line(me=me, channel=pressed.channel, root=pressed.root)
         if offer is None or offer.done or offer.person != pressed.user:
             await self._words.answer(here, pressed.user, NOT_YOURS, pressed.response_url)
             return
-        view = form_view(pressed.value, offer.thread, offer.title, offer.fields, offer.secret_fields)
+        view = form_view(form_id, offer.thread, offer.title, offer.fields, offer.secret_fields)
         try:
             await self._posts.call(here, "views.open", {"trigger_id": pressed.trigger, "view": view}, patience_s=2.0)
         except (Transient, Permanent) as failure:

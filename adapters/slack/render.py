@@ -124,12 +124,12 @@ def render_card(card: Card, link: str) -> Post:
     return Post(text=notice(f"{card.title}: {card.text}"), blocks=blocks, metadata=said_metadata(card.key))
 
 
-def render_offer(form: Form, person: str, key: str) -> Post:
+def render_offer(form: Form, thread: ThreadKey, person: str, key: str) -> Post:
     """The button behind which a private form is; it serves one person."""
     text = f"<@{person}> {form.title}. The form is private: what you type is seen by nobody here."
     blocks: list[Block] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": text}},
-        {"type": "actions", "elements": [_button(FORM, form.title, form.id, style="primary")]},
+        {"type": "actions", "elements": [_button(FORM, form.title, f"{form.id} {thread}", style="primary")]},
     ]
     return Post(text=notice(form.title), blocks=blocks, metadata=said_metadata(key))
 
