@@ -16,6 +16,7 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from adapters.slack.manifest import render_manifest
 from bot.channels import ChannelBook
 from bot.config import Settings
 from bot.errors import ConfigError
@@ -297,6 +298,11 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
+
+
+def slack_manifest(url: str = "", *, many: bool = False) -> str:
+    """The Slack app as Slack is told of it, as YAML."""
+    return render_manifest(url, many=many)
 
 
 def terminal(

@@ -20,7 +20,6 @@ from bot.errors import Rejected, Transient
 from bot.messages import (
     Audience,
     ButtonPressed,
-    ChannelRenamed,
     CommandGiven,
     Event,
     FormSubmitted,
@@ -105,8 +104,6 @@ class IntakeDesk:
             case StopRequested():
                 await self._mailbox.order(event.thread, Order.STOP)
                 return Outcome(verdict=Verdict.DONE)
-            case ChannelRenamed():
-                raise Rejected("channel_renamed")
 
     async def _message(self, event: IncomingMessage) -> Outcome:
         text = scrub(event.text, TEXT_LIMIT_CHARS)

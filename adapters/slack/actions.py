@@ -11,11 +11,12 @@ from adapters.slack.aliases import Aliases
 from adapters.slack.errands import Errands
 from adapters.slack.events import Events
 from adapters.slack.forms import Forms
-from adapters.slack.inbound import PLATFORM, Pressed, read_action, read_submission, thread_key
+from adapters.slack.inbound import PLATFORM, thread_key
 from adapters.slack.installations import Installation
 from adapters.slack.markup import to_command_text
 from adapters.slack.people import People
 from adapters.slack.posts import Line, Posts
+from adapters.slack.presses import Pressed, read_action, read_submission
 from adapters.slack.render import CARD, FORM, HUMAN, SUPPORT, VOTE, support_view
 from adapters.slack.words import Words
 from bot.admin import COMMANDS

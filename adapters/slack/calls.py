@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 sdk_log = logging.getLogger("frontdesk.slack.sdk")
 sdk_log.setLevel(logging.WARNING)  # below it the SDK writes whole payloads
 
+bolt_log = logging.getLogger("frontdesk.slack.bolt")
+bolt_log.setLevel(logging.ERROR)  # it warns of a token in the environment that it need not read
+
 TIMEOUT_S = 15
 PATIENCE_S = 30.0
 """How long a call waits by itself when Slack asks it to."""
@@ -67,6 +70,9 @@ class Calls:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Keep connections open between calls; outside of it each call makes its own."""
+        if self._session is not None:
+            yield
+            return
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
             self._session = session
             try:

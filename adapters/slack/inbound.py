@@ -135,15 +135,15 @@ def installed_teams(body: Body) -> tuple[str, ...]:
     the person's own; what we wrote into a view or a button names the thread's.
     """
     found: list[object] = []
-    written = [_text(action, "value") for action in _listed(body.get("actions"))]
-    for text in (*written, _text(_mapping(body.get("view")), "private_metadata")):
+    written = [text_of(action, "value") for action in listed(body.get("actions"))]
+    for text in (*written, text_of(mapping(body.get("view")), "private_metadata")):
         found += _OURS.findall(text)
-    for given in _listed(body.get("authorizations")):
+    for given in listed(body.get("authorizations")):
         found += [given.get("team_id"), given.get("enterprise_id")]
-    view = _mapping(body.get("view"))
+    view = mapping(body.get("view"))
     found += [view.get("app_installed_team_id"), body.get("context_team_id")]
-    found += [_mapping(body.get("team")).get("id"), body.get("team_id"), _mapping(body.get("user")).get("team_id")]
-    found += [body.get("context_enterprise_id"), _mapping(body.get("enterprise")).get("id"), body.get("enterprise_id")]
+    found += [mapping(body.get("team")).get("id"), body.get("team_id"), mapping(body.get("user")).get("team_id")]
+    found += [body.get("context_enterprise_id"), mapping(body.get("enterprise")).get("id"), body.get("enterprise_id")]
     return tuple(dict.fromkeys(team for team in found if isinstance(team, str) and team))
 
 
@@ -153,7 +153,7 @@ def read_event(body: Body, me: Installation, actor_team: str = "") -> Happening 
     Args:
         actor_team: what Bolt found out about the speaker's workspace.
     """
-    event = _mapping(body.get("event"))
+    event = mapping(body.get("event"))
     match event.get("type"):
         case "message":
             return _message(body, event, me, actor_team)
@@ -162,70 +162,83 @@ def read_event(body: Body, me: Installation, actor_team: str = "") -> Happening 
         case "agent_session_stopped":
             return _stopped(body, event, actor_team)
         case "channel_id_changed":
-            old, new = _text(event, "old_channel_id"), _text(event, "new_channel_id")
+            old, new = text_of(event, "old_channel_id"), text_of(event, "new_channel_id")
             return Moved(old=old, new=new) if old and new else None
         case "app_uninstalled":
             return Removed(team=me.team)
         case "tokens_revoked":
-            return Removed(team=me.team) if _mapping(event.get("tokens")).get("bot") else None
+            return Removed(team=me.team) if mapping(event.get("tokens")).get("bot") else None
     return None
 
 
 def _message(body: Body, event: Body, me: Installation, actor_team: str) -> Happening | None:
-    subtype = _text(event, "subtype")
+    subtype = text_of(event, "subtype")
     if subtype in _SPOKEN:
         return _said(body, event, me, actor_team)
     if subtype == "message_changed":
-        now, before = _mapping(event.get("message")), _mapping(event.get("previous_message"))
+        now, before = mapping(event.get("message")), mapping(event.get("previous_message"))
         if now.get("subtype") == "tombstone":
             return _withdrawn(body, event, before or now, me)
-        if _is_ours_or_a_bots(now, me) or not _text(now, "user") or now.get("text") == before.get("text"):
+        if _is_ours_or_a_bots(now, me) or not text_of(now, "user") or now.get("text") == before.get("text"):
             return None  # what Slack itself changed, such as the preview of a link
         happened = _happened(body, event, now, actor_team)
-        return None if happened is None else Changed(text=_text(now, "text"), **_shared(happened))
+        return None if happened is None else Changed(text=text_of(now, "text"), **_shared(happened))
     if subtype == "message_deleted":
-        return _withdrawn(body, event, _mapping(event.get("previous_message")), me)
+        return _withdrawn(body, event, mapping(event.get("previous_message")), me)
     return None
 
 
 def _said(body: Body, event: Body, me: Installation, actor_team: str) -> Said | None:
-    if _is_ours_or_a_bots(event, me) or not _text(event, "user") or event.get("edited"):
+    if _is_ours_or_a_bots(event, me) or not text_of(event, "user") or event.get("edited"):
         return None  # a mention that is added by an edit comes as an edit as well
     happened = _happened(body, event, event, actor_team)
     if happened is None:
         return None
-    files = tuple(_listed(event.get("files")))
+    files = tuple(listed(event.get("files")))
     return Said(text=_words(event), files=files, **_shared(happened))
+
+
+def read_written(message: Body, channel: str, me: Installation) -> Said | None:
+    """A message as `conversations.replies` gives it; nothing for one that no person wrote.
+
+    Source: https://docs.slack.dev/reference/methods/conversations.replies
+    """
+    if text_of(message, "subtype") not in _SPOKEN:
+        return None
+    event = {**message, "channel": channel, "type": "message"}
+    event.pop("edited", None)  # what it reads at this moment is what counts
+    team = text_of(message, "user_team") or text_of(message, "source_team") or text_of(message, "team")
+    return _said({}, event, me, team)
 
 
 def _withdrawn(body: Body, event: Body, gone: Body, me: Installation) -> Withdrawn | None:
     if gone and _is_ours_or_a_bots(gone, me):
         return None
-    ts = _text(event, "deleted_ts") or _text(gone, "ts")
+    ts = text_of(event, "deleted_ts") or text_of(gone, "ts")
     happened = _happened(body, event, {**gone, "ts": ts}, "")
     return None if happened is None else Withdrawn(**_shared(happened))
 
 
 def _stopped(body: Body, event: Body, actor_team: str) -> Stopped | None:
-    ts = _text(event, "thread_ts") or _text(event, "message_ts")
+    ts = text_of(event, "thread_ts") or text_of(event, "message_ts")
     happened = _happened(body, event, {"user": event.get("user") or event.get("user_id"), "ts": ts}, actor_team)
     return None if happened is None else Stopped(**_shared(happened))
 
 
 def _happened(body: Body, event: Body, message: Body, actor_team: str) -> Happened | None:
-    channel, ts = _text(event, "channel") or _text(event, "channel_id"), _text(message, "ts")
+    channel, ts = text_of(event, "channel") or text_of(event, "channel_id"), text_of(message, "ts")
     if not channel or not _TS.fullmatch(ts):
         return None
     place = Place(
         channel=channel,
         ts=ts,
-        root=_text(message, "thread_ts") or ts,
-        kind=_text(event, "channel_type"),
+        root=text_of(message, "thread_ts") or ts,
+        kind=text_of(event, "channel_type"),
         is_shared=body.get("is_ext_shared_channel") is True,
     )
     return Happened(
         place=place,
-        user=_text(message, "user"),
+        user=text_of(message, "user"),
         actor_team=actor_team if actor_team.startswith("T") else "",
         event_ids=_event_ids(body, event, message, channel, ts),
         at=moment(ts),
@@ -234,15 +247,15 @@ def _happened(body: Body, event: Body, message: Body, actor_team: str) -> Happen
 
 def _event_ids(body: Body, event: Body, message: Body, channel: str, ts: str) -> tuple[str, ...]:
     """Every name under which this may come again; one message comes by several events, and by several apps."""
-    app = f"{_text(body, 'api_app_id')}:{next(iter(installed_teams(body)), '')}"
-    ids = [f"{app}:event:{_text(body, 'event_id')}"] if _text(body, "event_id") else []
+    app = f"{text_of(body, 'api_app_id')}:{next(iter(installed_teams(body)), '')}"
+    ids = [f"{app}:event:{text_of(body, 'event_id')}"] if text_of(body, "event_id") else []
     if event is message or event.get("type") == "app_mention":
         ids.append(f"{app}:message:{channel}:{ts}")
-        if _text(event, "client_msg_id"):
-            ids.append(f"{app}:client:{_text(event, 'client_msg_id')}")
+        if text_of(event, "client_msg_id"):
+            ids.append(f"{app}:client:{text_of(event, 'client_msg_id')}")
     else:
-        what = _text(event, "subtype") or _text(event, "type")
-        when = _text(_mapping(message.get("edited")), "ts") or _text(event, "event_ts") or ts
+        what = text_of(event, "subtype") or text_of(event, "type")
+        when = text_of(mapping(message.get("edited")), "ts") or text_of(event, "event_ts") or ts
         ids.append(f"{app}:{what}:{channel}:{ts}:{when}")
     return tuple(ids)
 
@@ -258,97 +271,11 @@ def _is_ours_or_a_bots(message: Body, me: Installation) -> bool:
 def _words(event: Body) -> str:
     """The text, and what was forwarded with it."""
     forwarded = [
-        f"> {_text(part, 'text') or _text(part, 'fallback')}"
-        for part in _listed(event.get("attachments"))
+        f"> {text_of(part, 'text') or text_of(part, 'fallback')}"
+        for part in listed(event.get("attachments"))
         if part.get("is_share") or part.get("is_msg_unfurl")
     ]
-    return "\n".join(part for part in (_text(event, "text"), *forwarded) if part)
-
-
-# ------------------------------------------------------------------------------------------- presses and commands
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressed:
-    """Somebody pressed a button, chose a shortcut, gave a command or submitted a modal.
-
-    Args:
-        action: the button's id, the command's or shortcut's name.
-        value: what we wrote into the button; the command's text.
-        channel: where, as Slack names it at this moment; empty in a modal.
-        message: id of the message it was pressed on, `root` the one that began its thread.
-        trigger: opens a modal, within three seconds.
-        response_url: where the person can be answered, unseen by others.
-    """
-
-    user: str
-    user_team: str
-    action: str
-    value: str
-    channel: str
-    message: str
-    root: str
-    event_ids: tuple[str, ...]
-    at: datetime
-    trigger: str = ""
-    response_url: str = field(default="", repr=False)
-
-
-def read_action(body: Body) -> Pressed | None:
-    """What somebody did with a button, a shortcut or a command.
-
-    Source: https://docs.slack.dev/reference/interaction-payloads
-    """
-    if body.get("command"):
-        return _pressed(body, _text(body, "command"), _text(body, "text"), _text(body, "trigger_id"))
-    if body.get("type") == "block_actions":
-        action = next(iter(_listed(body.get("actions"))), {})
-        value = _text(action, "value") or _text(_mapping(action.get("selected_option")), "value")
-        return _pressed(body, _text(action, "action_id"), value, _text(action, "action_ts"))
-    if body.get("type") == "message_action":
-        return _pressed(body, _text(body, "callback_id"), "", _text(body, "action_ts"))
-    return None
-
-
-def read_submission(body: Body) -> tuple[Pressed, dict[str, str]] | None:
-    """A modal that was submitted, its hidden text as `value`, and what was typed, by field."""
-    view = _mapping(body.get("view"))
-    if body.get("type") != "view_submission":
-        return None
-    nonce = f"{_text(view, 'id')}:{_text(view, 'hash')}"
-    pressed = _pressed(body, _text(view, "callback_id"), _text(view, "private_metadata"), nonce)
-    typed: dict[str, str] = {}
-    for fields in _mapping(_mapping(view.get("state")).get("values")).values():
-        for name, given in _mapping(fields).items():
-            given = _mapping(given)
-            typed[name] = _text(given, "value") or _text(_mapping(given.get("selected_option")), "value")
-    return pressed, typed
-
-
-def _pressed(body: Body, action: str, value: str, nonce: str) -> Pressed:
-    user, message = _mapping(body.get("user")), _mapping(body.get("message"))
-    container = _mapping(body.get("container"))
-    ts = _text(message, "ts") or _text(container, "message_ts")
-    who = _text(user, "id") or _text(body, "user_id")
-    return Pressed(
-        user=who,
-        user_team=_text(user, "team_id") or _text(body, "team_id"),
-        action=action,
-        value=value,
-        channel=_text(_mapping(body.get("channel")), "id")
-        or _text(container, "channel_id")
-        or _text(body, "channel_id"),
-        message=ts,
-        root=_text(message, "thread_ts") or _text(container, "thread_ts") or ts,
-        event_ids=(f"{_text(body, 'api_app_id')}:action:{who}:{action}:{nonce}",),
-        at=datetime.now(UTC),
-        trigger=_text(body, "trigger_id"),
-        response_url=_text(body, "response_url") or _first_response_url(body),
-    )
-
-
-def _first_response_url(body: Body) -> str:
-    return next((_text(given, "response_url") for given in _listed(body.get("response_urls"))), "")
+    return "\n".join(part for part in (text_of(event, "text"), *forwarded) if part)
 
 
 # ------------------------------------------------------------------------------------------------- into our values
@@ -384,7 +311,7 @@ def to_message(
         message_id=place.ts,
         text=to_plain(said.text, names, bot_user=me.bot_user),
         audience=place.audience,
-        attachments=tuple(to_attachment(thread.space, file) for file in said.files if _text(file, "id")),
+        attachments=tuple(to_attachment(thread.space, file) for file in said.files if text_of(file, "id")),
         opens=place.is_direct or (place.begins and rules.listening is Listening.EVERYTHING),
         mentions_bot=place.is_direct or (me.bot_user in people and (listens or not place.begins)),
         mentions_people=calls_out(said.text) or any(user != me.bot_user for user in people),
@@ -394,13 +321,13 @@ def to_message(
 def to_attachment(team: str, file: Body) -> Attachment:
     """A file. One that was sent over Slack Connect may come with nothing but its id; the rest is asked for when it is
     opened."""
-    file_id = _text(file, "id")
+    file_id = text_of(file, "id")
     size = file.get("size")
-    kind = _text(file, "mimetype").split(";")[0].strip().lower()
-    address = _text(file, "url_private_download") or _text(file, "url_private")
+    kind = text_of(file, "mimetype").split(";")[0].strip().lower()
+    address = text_of(file, "url_private_download") or text_of(file, "url_private")
     return Attachment(
         id=f"att-{blake2b(file_id.encode(), digest_size=4).hexdigest()}",
-        name=" ".join((_text(file, "name") or _text(file, "title") or "file").split())[:120],
+        name=" ".join((text_of(file, "name") or text_of(file, "title") or "file").split())[:120],
         media_type=kind if re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,60}", kind) else "application/octet-stream",
         size_bytes=size if isinstance(size, int) and size >= 0 else 0,
         ref=f"{team} {file_id} {address}".strip(),
@@ -416,14 +343,17 @@ def _shared(happened: Happened) -> dict[str, Any]:
     return {name: getattr(happened, name) for name in ("place", "user", "actor_team", "event_ids", "at")}
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object; an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _listed(value: object) -> Sequence[Mapping[str, Any]]:
+def listed(value: object) -> Sequence[Mapping[str, Any]]:
+    """The JSON objects of a list."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _text(values: Mapping[str, Any], name: str) -> str:
+def text_of(values: Mapping[str, Any], name: str) -> str:
+    """A text of a JSON object; an empty one for anything else."""
     value = values.get(name)
     return value if isinstance(value, str) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import structlog
@@ -20,6 +20,11 @@ from bot.errors import Permanent, Transient
 from bot.ports import Sealer, SharedState
 
 log = structlog.get_logger(__name__)
+
+RENEW_S = 3600.0
+"""A token that is good for less than this is renewed."""
+
+RENEWING_S = 30.0
 
 MEMORY_S = 30.0
 """How long this process believes what it read of a workspace that installed the app by itself."""
@@ -136,7 +141,62 @@ class Installations:
         found = await self._remembered(space)
         if found is None:
             raise Permanent("not_installed")
-        return found
+        return await self._renewed(found)
+
+    async def save(self, installation: Installation) -> Installation:
+        """Keep a workspace's fresh installation.
+
+        Raises:
+            Transient, Permanent: see `Calls.call`; nothing is kept.
+        """
+        answer, headers = await self._calls.respond("auth.test", installation.token, {})
+        asked = to_installation(answer, headers, installation.token)
+        kept = replace(
+            installation,
+            url=asked.url,
+            name=installation.name or asked.name,
+            bot_id=installation.bot_id or asked.bot_id,
+            scopes=asked.scopes or installation.scopes,
+        )
+        await self._keep(kept.team, kept)
+        self._known[kept.team] = (time.monotonic(), kept)
+        return kept
+
+    async def _renewed(self, old: Installation) -> Installation:
+        """The installation with a token that is good for a while; one process at a time asks for it.
+
+        Source: https://docs.slack.dev/authentication/using-token-rotation
+        """
+        if not old.refresh_token or old.expires_at - time.time() > RENEW_S:
+            return old
+        if not await self._state.compare_and_set(f"renewing/{old.team}", None, b"1", ttl_s=RENEWING_S):
+            if old.expires_at > time.time():
+                return old
+            raise Transient("slack_token_renewing", retry_after_s=1.0)
+        try:
+            current = await self._read(old.team) or old
+            if current.expires_at - time.time() > RENEW_S or current.refresh_token is None:
+                return current  # another process was faster
+            secret = self._settings.client_secret
+            arguments = {
+                "client_id": self._settings.client_id,
+                "client_secret": secret.get_secret_value() if secret else "",
+                "grant_type": "refresh_token",
+                "refresh_token": current.refresh_token.get_secret_value(),
+            }
+            answer, _ = await self._calls.respond("oauth.v2.access", None, arguments)
+            fresh = replace(
+                current,
+                token=SecretStr(str(answer["access_token"])),
+                refresh_token=SecretStr(str(answer["refresh_token"])),
+                expires_at=time.time() + float(answer["expires_in"]),
+            )
+            await self._keep(fresh.team, fresh)
+            self._known[fresh.team] = (time.monotonic(), fresh)
+            log.info("slack_token_renewed", team=fresh.team)
+            return fresh
+        finally:
+            await self._state.delete(f"renewing/{old.team}")
 
     async def forget(self, team: str) -> None:
         """The app is not installed there any more."""

@@ -19,7 +19,8 @@ import structlog
 
 from adapters.slack.calls import Unsure
 from adapters.slack.posts import Line, Message, Posts, payload
-from adapters.slack.render import Block, Post, render_part, render_plain, turn_metadata
+from adapters.slack.render import Block, Post, render_part, render_plain, render_simple, turn_metadata
+from adapters.slack.tables import has_table
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.ports import Lease
 
@@ -154,13 +155,16 @@ class Part:
         if self._way is Way.STREAM and await self._stopped_with(text, closing):
             self._shown = text
             return
-        try:
-            await self._edit(lambda: self._post(text, closing))
-        except Permanent as failure:
-            if failure.reason not in _UNREADABLE:
-                raise
-            log.warning("slack_blocks_refused", reason=failure.reason)
-            await self._edit(lambda: render_plain(text, self._metadata()))
+        for make in self._forms(text, closing):
+            try:
+                await self._edit(make)
+                break
+            except Permanent as failure:
+                if failure.reason not in _UNREADABLE:
+                    raise
+                log.warning("slack_blocks_refused", reason=failure.reason)
+        else:
+            raise Permanent("invalid_blocks")
         self._shown = text
 
     async def retract(self) -> None:
@@ -194,10 +198,7 @@ class Part:
 
     async def _new(self, text: str, closing: Sequence[Block]) -> None:
         """Post a message with all that is known."""
-        posts: list[Callable[[], Post]] = [
-            lambda: self._post(text if closing else closed(text), closing),
-            lambda: render_plain(text, self._metadata()),
-        ]
+        posts = self._forms(text if closing else closed(text), closing)
         for attempt in range(TRIES):
             try:
                 ts = await self._posts.post(self._line, posts[0]())
@@ -282,7 +283,7 @@ class Part:
 
     async def _stopped_with(self, text: str, closing: Sequence[Block]) -> bool:
         """Stop the stream with the rest of the text; whether the message is what it should be."""
-        if not same_beginning(self._shown, text):
+        if has_table(text) or not same_beginning(self._shown, text):
             await self._stop()
             return False
         rest = text[len(self._shown) :] if text.startswith(self._shown) else ""
@@ -352,6 +353,14 @@ class Part:
 
     def _metadata(self) -> dict[str, Any]:
         return turn_metadata(self._lease.thread, self._lease.turn, self._name)
+
+    def _forms(self, text: str, closing: Sequence[Block]) -> list[Callable[[], Post]]:
+        """The same text, richest first: a place that refuses one form takes the next."""
+        return [
+            lambda: self._post(text, closing),
+            lambda: render_simple(text, self._metadata()),
+            lambda: render_plain(text, self._metadata()),
+        ]
 
     def _post(self, text: str, closing: Sequence[Block] = ()) -> Post:
         return render_part(text, self._metadata(), closing)

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from adapters.slack.calls import Calls
-from adapters.slack.installations import Installation
+from adapters.slack.installations import Installation, Installations
 from adapters.slack.settings import SlackSettings
 from bot.errors import BotError, Permanent, Transient
 from bot.messages import Person
@@ -56,7 +56,8 @@ class Profile:
 class People:
     """Profiles of people, by workspace and id."""
 
-    def __init__(self, settings: SlackSettings, state: SharedState, calls: Calls) -> None:
+    def __init__(self, settings: SlackSettings, state: SharedState, installations: Installations, calls: Calls) -> None:
+        self._installations = installations
         self._settings = settings
         self._state = state
         self._calls = calls
@@ -64,13 +65,13 @@ class People:
         self._asking: dict[str, asyncio.Task[Profile | None]] = {}
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
 
-    async def person(self, me: Installation, user: str, actor_team: str = "") -> Person:
+    async def person(self, me: Installation, user: str, actor_team: str = "", *, wait_s: float = LOOK_S) -> Person:
         """Somebody who speaks. When Slack does not say in time who it is: external, and no colleague.
 
         Args:
             actor_team: what the event itself says of the speaker's workspace.
         """
-        profile = await self.profile(me, user)
+        profile = await self.profile(me, user, wait_s=wait_s)
         if profile is None:
             # The event alone may say that somebody is from outside, never that somebody is one of us.
             team = actor_team if actor_team != me.team else ""
@@ -115,7 +116,8 @@ class People:
             if stored is not None:
                 profile = msgspec.json.decode(stored, type=Profile)
             else:
-                answer = await self._calls.call("users.info", me.token, {"user": user})
+                token = (await self._installations.of(me.team)).token
+                answer = await self._calls.call("users.info", token, {"user": user})
                 profile = to_profile(answer.get("user") or {}, me)
                 await self._state.set(key, msgspec.json.encode(profile), ttl_s=KEPT_S)
         except (Transient, Permanent) as failure:

@@ -12,13 +12,17 @@ from starlette.routing import BaseRoute
 from adapters.slack.actions import Actions
 from adapters.slack.aliases import Aliases
 from adapters.slack.calls import Calls
+from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
+from adapters.slack.earlier import Earlier
 from adapters.slack.errands import Errands
 from adapters.slack.events import Events
 from adapters.slack.files import Files
 from adapters.slack.forms import Forms
 from adapters.slack.inbound import PLATFORM
 from adapters.slack.installations import Installations
+from adapters.slack.links import Links
+from adapters.slack.oauth import OAuth
 from adapters.slack.people import People
 from adapters.slack.posts import Line, Posts
 from adapters.slack.reception import Reception
@@ -60,11 +64,12 @@ class SlackPlatform:
         self._intake: Intake | None = None
         self._calls = Calls(settings.api_url)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
-        self._people = People(settings, state.within("people"), self._calls)
+        self._people = People(settings, state.within("people"), self._installations, self._calls)
         self._aliases = Aliases(state.within("aliases"))
         self._posts = Posts(self._calls, self._installations, self._aliases, state)
         self._words = Words(self._posts)
         self._files = Files(settings, self._installations, self._calls)
+        self._earlier = Earlier(self._posts, self._people)
         self._errands = Errands()
         events = Events(
             resources,
@@ -76,10 +81,19 @@ class SlackPlatform:
             self._errands,
             lambda: self._intake,
         )
-        self._forms = Forms(state, self._posts, self._words, self._errands, events)
+        self._forms = Forms(
+            state, self._posts, self._words, self._people, self._errands, events, lambda form: self._links.make(form)
+        )
+        self._links = Links(settings.public_url, state, self._forms)
+        self._oauth = OAuth(settings, state, self._installations, self._calls) if settings.has_many_workspaces else None
         actions = Actions(events, self._people, self._aliases, self._posts, self._words, self._forms, self._errands)
         reception = Reception(
-            self._calls, self._installations, events=events.take, actions=actions.take, submissions=actions.submit
+            self._calls,
+            self._installations,
+            events=events.take,
+            actions=actions.take,
+            submissions=actions.submit,
+            flow=None if self._oauth is None else self._oauth.flow,
         )
         secret = settings.signing_secret
         self._door = None if secret is None else Door(secret, reception)
@@ -154,8 +168,8 @@ class SlackPlatform:
         await self._posts.once(line, f"say/{thread}/{key}", render_said(text, f"say/{thread}/{key}"))
 
     async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
-        """What people wrote in the thread before us."""
-        return ()
+        """What people wrote in the thread before us, the newest of it."""
+        return await self._earlier.read(thread, before)
 
     async def direct(self, thread: ThreadKey, person: Person, text: str) -> None:
         """Tell one person something in the thread, unseen by others."""
@@ -171,7 +185,8 @@ class SlackPlatform:
 
     def routes(self) -> Sequence[BaseRoute]:
         """What the HTTP port serves for Slack."""
-        return [] if self._door is None else [self._door.route()]
+        events = [] if self._door is None else [self._door.route()]
+        return [*events, *([] if self._oauth is None else self._oauth.routes()), *self._links.routes()]
 
     async def ping(self) -> None:
         """Whether events can come in, as far as this process knows.
@@ -186,4 +201,4 @@ class SlackPlatform:
 
     async def examine(self) -> Examination:
         """Look at Slack with the settings at hand."""
-        return Examination()
+        return await Checkup(self._settings, self._calls, self._installations).look()

@@ -16,9 +16,10 @@ import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.response import BoltResponse
 
-from adapters.slack.calls import Calls, sdk_log
+from adapters.slack.calls import Calls, bolt_log
 from adapters.slack.inbound import installed_teams
 from adapters.slack.installations import Installation, Installations
 from bot.errors import BotError, Transient
@@ -64,18 +65,27 @@ class Reception:
         events: takes an event of the Events API.
         actions: takes a press, a shortcut or a command.
         submissions: takes a submitted modal.
+        flow: with many workspaces, how they install the app.
     """
 
     def __init__(
-        self, calls: Calls, installations: Installations, *, events: Listener, actions: Listener, submissions: Listener
+        self,
+        calls: Calls,
+        installations: Installations,
+        *,
+        events: Listener,
+        actions: Listener,
+        submissions: Listener,
+        flow: AsyncOAuthFlow | None = None,
     ) -> None:
         self._installations = installations
         self.app = AsyncApp(
             name="frontdesk",
-            logger=sdk_log,
+            logger=bolt_log,
             client=calls.client(),
             process_before_response=True,
             authorize=_Authorize(installations),
+            oauth_flow=flow,
             request_verification_enabled=False,  # done on the raw bytes, in `door`
             ignoring_self_events_enabled=False,  # `inbound` knows which they are, and that they are settled
             attaching_conversation_kwargs_enabled=False,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.slack.tables import pieces, to_block, to_code
 from bot.messages import ThreadKey
 from bot.ports import Card, Form
 
@@ -75,6 +76,11 @@ def render_part(text: str, metadata: Mapping[str, Any], closing: Sequence[Block]
     return Post(text=notice(text), blocks=[*body(text), *closing], metadata=metadata)
 
 
+def render_simple(text: str, metadata: Mapping[str, Any]) -> Post:
+    """The same text as nothing but Markdown."""
+    return Post(text=notice(text), blocks=[{"type": "markdown", "text": text}], metadata=metadata)
+
+
 def render_plain(text: str, metadata: Mapping[str, Any]) -> Post:
     """The same text in the plainest blocks there are, for a place that takes no others."""
     pieces = [text[at : at + SECTION_CHARS] for at in range(0, len(text), SECTION_CHARS)][:40]
@@ -83,8 +89,21 @@ def render_plain(text: str, metadata: Mapping[str, Any]) -> Post:
 
 
 def body(text: str) -> list[Block]:
-    """Markdown as blocks."""
-    return [{"type": "markdown", "text": text}] if text else []
+    """Markdown as blocks: the first table as Slack's own, every further one as code."""
+    blocks: list[Block] = []
+    table = False
+    for piece in pieces(text) if text else ():
+        made = None if table or isinstance(piece, str) else to_block(piece)
+        if made is not None:
+            blocks.append(made)
+            table = True
+            continue
+        words = piece if isinstance(piece, str) else to_code(piece)
+        if blocks and blocks[-1]["type"] == "markdown":
+            blocks[-1]["text"] += f"\n\n{words}"
+        else:
+            blocks.append({"type": "markdown", "text": words})
+    return blocks
 
 
 def closing(thread: ThreadKey, turn: int) -> list[Block]:
@@ -168,6 +187,16 @@ def form_view(
         "submit": {"type": "plain_text", "text": "Send"},
         "close": {"type": "plain_text", "text": "Cancel"},
         "blocks": blocks,
+    }
+
+
+def text_view(title: str, text: str) -> dict[str, Any]:
+    """A modal that says something."""
+    return {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": title[:24]},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": [{"type": "section", "text": {"type": "plain_text", "text": text[:SECTION_CHARS]}}],
     }
 
 
