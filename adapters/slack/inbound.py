@@ -229,6 +229,7 @@ def _happened(body: Body, event: Body, message: Body, actor_team: str) -> Happen
     channel, ts = text_of(event, "channel") or text_of(event, "channel_id"), text_of(message, "ts")
     if not channel or not _TS.fullmatch(ts):
         return None
+    teams = (actor_team, text_of(message, "user_team"), text_of(message, "source_team"))
     place = Place(
         channel=channel,
         ts=ts,
@@ -239,7 +240,7 @@ def _happened(body: Body, event: Body, message: Body, actor_team: str) -> Happen
     return Happened(
         place=place,
         user=text_of(message, "user"),
-        actor_team=actor_team if actor_team.startswith("T") else "",
+        actor_team=next((team for team in teams if team.startswith("T")), ""),
         event_ids=_event_ids(body, event, message, channel, ts),
         at=moment(ts),
     )

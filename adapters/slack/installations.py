@@ -21,6 +21,8 @@ from bot.ports import Sealer, SharedState
 
 log = structlog.get_logger(__name__)
 
+UNKNOWN = "slack_unknown_workspace"
+
 RENEW_S = 3600.0
 """A token that is good for less than this is renewed."""
 
@@ -121,13 +123,13 @@ class Installations:
                 raise Transient("slack_not_introduced")
             self._only = only
             if teams and not {only.team, only.enterprise} & set(teams):
-                raise Transient("slack_unknown_workspace")
+                raise Transient(UNKNOWN)
             return only
         for team in filter(None, teams):
             found = await self._remembered(team)
             if found is not None:
                 return found
-        raise Transient("slack_unknown_workspace")
+        raise Transient(UNKNOWN)
 
     async def of(self, space: str) -> Installation:
         """The installation that a thread belongs to, to speak with: its token is fresh.

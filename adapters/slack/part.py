@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from adapters.slack.calls import Unsure
-from adapters.slack.posts import Line, Message, Posts, payload
+from adapters.slack.posts import GONE, Line, Message, Posts, payload
 from adapters.slack.render import Block, Post, render_part, render_plain, render_simple, turn_metadata
 from adapters.slack.tables import has_table
 from bot.errors import LeaseLost, Permanent, Transient
@@ -37,8 +37,14 @@ GENERATIONS = 3
 
 TRIES = 3
 
-_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-_CLOSED = frozenset({"message_not_in_streaming_state", "streaming_mode_mismatch"})
+BEGIN_S = 2.0
+"""How long the beginning of a stream waits when Slack asks for it: a workspace has about twenty a minute, and when they
+are used up an answer is better edited than late."""
+
+LIVE_S = 0.0
+FINAL_S = 30.0
+"""How long a call waits by itself when Slack asks for it: while the answer is written, and when it is complete."""
+
 _STREAMING = "streaming_state_conflict"
 _UNREADABLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
 _FATAL = frozenset(
@@ -107,6 +113,7 @@ class Part:
         self._way = Way.NONE if self._ts is None else Way.UNKNOWN
         self._shown = ""
         self._opened_at = 0.0
+        self._patience_s = LIVE_S
 
     @property
     def is_begun(self) -> bool:
@@ -148,6 +155,7 @@ class Part:
             Transient, Permanent: it is not.
             LeaseLost: somebody else writes this answer.
         """
+        self._patience_s = FINAL_S
         await self._keep()
         if self._ts is None and not await self._adopted():
             await self._new(text, closing)
@@ -180,11 +188,14 @@ class Part:
         if self._recipient is not None:
             try:
                 arguments = {**self._place(), "thread_ts": self._line.root, **self._recipient, "markdown_text": text}
-                ts = (await self._posts.call(self._line, "chat.startStream", arguments))["ts"]
+                ts = (await self._posts.call(self._line, "chat.startStream", arguments, patience_s=BEGIN_S))["ts"]
             except Unsure:
                 await asyncio.sleep(SETTLE_S)
                 if await self._adopted():
                     return
+                self._recipient = None
+            except Transient as failure:
+                log.info("slack_stream_not_begun", reason=failure.reason)
                 self._recipient = None
             except Permanent as failure:
                 if failure.reason in _FATAL - {"missing_scope"}:
@@ -267,14 +278,17 @@ class Part:
             return
         try:
             await self._posts.call(
-                self._line, "chat.appendStream", {**self._place(), "ts": self._ts, "markdown_text": more}
+                self._line,
+                "chat.appendStream",
+                {**self._place(), "ts": self._ts, "markdown_text": more},
+                patience_s=self._patience_s,
             )
         except Unsure:
             await self._stop()  # it may have been appended; an edit says the whole, however often
         except Permanent as failure:
             if failure.reason in _FATAL:
                 raise
-            if failure.reason in _GONE:
+            if failure.reason in GONE:
                 self._anew()
                 return
             await self._stop()
@@ -313,11 +327,11 @@ class Part:
         for _ in range(GENERATIONS + 1):
             assert self._ts is not None
             try:
-                await self._posts.update(self._line, self._ts, post())
+                await self._posts.update(self._line, self._ts, post(), patience_s=self._patience_s)
             except Permanent as failure:
                 if failure.reason == _STREAMING:
                     await self._stop()
-                elif failure.reason in _GONE and self._generation < GENERATIONS:
+                elif failure.reason in GONE and self._generation < GENERATIONS:
                     self._anew()
                     if not await self._adopted():
                         await self._take(await self._posts.post(self._line, post()), Way.EDIT, "")

@@ -24,7 +24,7 @@ from adapters.slack.installations import Installations
 from adapters.slack.links import Links
 from adapters.slack.oauth import OAuth
 from adapters.slack.people import People
-from adapters.slack.posts import Line, Posts
+from adapters.slack.posts import GONE, Line, Posts
 from adapters.slack.reception import Reception
 from adapters.slack.render import render_card, render_said
 from adapters.slack.reply import SlackReply
@@ -158,9 +158,15 @@ class SlackPlatform:
         key, post = f"card/{channel}/{card.key}", render_card(card, link)
         stands = await self._posts.standing(key)
         if stands is not None:
-            await self._posts.update(line, stands, post)
-        else:
-            await self._posts.once(line, key, post)
+            try:
+                await self._posts.update(line, stands, post)
+            except Permanent as failure:
+                if failure.reason not in GONE:
+                    raise
+                await self._posts.forget(key)  # somebody deleted it
+            else:
+                return
+        await self._posts.once(line, key, post)
 
     async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
         """Post a message into the thread, once per key."""

@@ -20,7 +20,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from adapters.slack.aliases import Aliases
-from adapters.slack.calls import Calls, Unsure, sdk_log, to_error
+from adapters.slack.calls import PATIENCE_S, Calls, Unsure, sdk_log, to_error
 from adapters.slack.installations import Installation, Installations
 from adapters.slack.render import PART_CHARS, Post, body, notice
 from bot.errors import Permanent, Transient
@@ -43,6 +43,9 @@ RESPOND_S = 5
 
 PAGES = 5
 DAY_S = 86_400.0
+
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""Words that mean: there is no such message any more, or none that can be changed."""
 
 Message = Mapping[str, Any]
 
@@ -108,14 +111,16 @@ class Posts:
         where = {"channel": line.channel, "thread_ts": line.root or None}
         return str((await self.call(line, "chat.postMessage", {**where, **post.arguments()}))["ts"])
 
-    async def update(self, line: Line, ts: str, post: Post) -> None:
+    async def update(self, line: Line, ts: str, post: Post, *, patience_s: float = PATIENCE_S) -> None:
         """Give a message another content; repeating it changes nothing."""
         arguments = post.arguments()
         for name in ("unfurl_links", "unfurl_media"):
             arguments.pop(name)  # they belong to posting
         for again_s in (*AGAIN_S, None):
             try:
-                await self.call(line, "chat.update", {"channel": line.channel, "ts": ts, **arguments})
+                await self.call(
+                    line, "chat.update", {"channel": line.channel, "ts": ts, **arguments}, patience_s=patience_s
+                )
             except Unsure:
                 if again_s is None:
                     raise

@@ -21,7 +21,7 @@ from slack_bolt.response import BoltResponse
 
 from adapters.slack.calls import Calls, bolt_log
 from adapters.slack.inbound import installed_teams
-from adapters.slack.installations import Installation, Installations
+from adapters.slack.installations import UNKNOWN, Installation, Installations
 from bot.errors import BotError, Transient
 
 log = structlog.get_logger(__name__)
@@ -122,7 +122,15 @@ class Reception:
 
 def _listener(bring: Listener, installations: Installations) -> Callable[..., Awaitable[BoltResponse]]:
     async def listener(body: dict[str, Any], context: AsyncBoltContext) -> BoltResponse:
-        me = context.get(_INSTALLATION) or await installations.find(*context["frontdesk_teams"])
+        me = context.get(_INSTALLATION)
+        if me is None:  # Bolt does not authorise what tells of a removal; one that is not known is removed
+            try:
+                me = await installations.find(*context["frontdesk_teams"])
+            except Transient as failure:
+                if failure.reason != UNKNOWN:
+                    raise
+                context[_SETTLED] = True
+                return BoltResponse(status=200, body="")
         answer = await bring({**body, "frontdesk_actor_team": context.actor_team_id or ""}, me)
         context[_SETTLED] = True
         return answer or BoltResponse(status=200, body="")

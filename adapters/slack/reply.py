@@ -114,6 +114,7 @@ class SlackReply:
         except (Transient, Permanent):
             return
         part = self._part(line, 0)
+        failures = 0
         while not self._ending.is_set():
             await self._wake.wait()
             self._wake.clear()
@@ -125,10 +126,12 @@ class SlackReply:
                 return
             try:
                 pause_s = await self._flush(part)
+                failures = 0
             except Transient as failure:
                 log.info("slack_not_shown_yet", reason=failure.reason)
                 self._wake.set()
-                pause_s = min(failure.retry_after_s or APPEND_S, 5.0)
+                failures += 1
+                pause_s = failure.retry_after_s or min(APPEND_S * 2**failures, 10.0)
             except (Permanent, LeaseLost) as failure:
                 log.warning("slack_not_shown", reason=str(failure))
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from adapters.slack.calls import Calls, sdk_log
+from adapters.slack.calls import Calls
 from adapters.slack.reception import Reception
 from adapters.slack.settings import SlackSettings
 from bot.errors import Transient
@@ -24,6 +25,10 @@ GRACE_S = 5.0
 """How long a connection that is replaced stays open for acknowledgements that are under way."""
 
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+_quiet = logging.getLogger("frontdesk.slack.socket")
+_quiet.setLevel(logging.CRITICAL)  # its errors quote the socket's address, in which there is a ticket
 
 
 class _Client(SocketModeClient):
@@ -103,7 +108,7 @@ class Sockets:
             replace,
             app_token=self._settings.app_token.get_secret_value(),
             web_client=self._calls.client(),
-            logger=sdk_log,
+            logger=_quiet,
             ping_interval=PING_S,
         )
         client.socket_mode_request_listeners.append(self._take)
@@ -115,9 +120,12 @@ class Sockets:
             headers["x-slack-retry-num"] = str(request.retry_attempt)
         if request.retry_reason is not None:
             headers["x-slack-retry-reason"] = request.retry_reason
-        answer = await self._reception.take(request.payload, headers)
-        if answer is not None:
-            await send_async_response(client, request, answer, 0.0)
+        try:
+            answer = await self._reception.take(request.payload, headers)
+            if answer is not None:
+                await send_async_response(client, request, answer, 0.0)
+        except Exception:
+            log.exception("slack_payload_failed", kind=request.type)
 
     def _retire(self, client: _Client) -> None:
         async def close_later() -> None:
