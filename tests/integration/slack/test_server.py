@@ -23,12 +23,6 @@ from tests.servers.slack.world import ACME, GRID
 pytestmark = pytest.mark.behaviour("slack.stand_in")
 
 
-@pytest.fixture
-async def slack() -> AsyncIterator[Slack]:
-    async with Slack() as slack:
-        yield slack
-
-
 def client(slack: Slack, token: str = "xoxb-home") -> AsyncWebClient:
     return AsyncWebClient(token=token, base_url=slack.api_url, retry_handlers=[])
 

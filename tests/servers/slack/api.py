@@ -61,6 +61,8 @@ class WebApi:
         self.codes: dict[str, str] = {}
         """Codes that OAuth gave out -> workspace."""
         self.refresh: dict[str, str] = {}
+        self.lasts_s = 43_200
+        """How long a token that OAuth gave out is valid."""
         self.replies_page = 200
         """The most that one page of `conversations.replies` gives."""
         self.deaf: set[str] = set()
@@ -159,7 +161,7 @@ class WebApi:
             "token_type": "bot",
             "access_token": token,
             "refresh_token": refresh,
-            "expires_in": 43_200,
+            "expires_in": self.lasts_s,
             "bot_user_id": BOT,
             "team": {"id": team, "name": team},
             "enterprise": None,

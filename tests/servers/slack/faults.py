@@ -78,6 +78,11 @@ class Faults:
         else:
             self._always[method] = fault
 
+    @property
+    def left(self) -> dict[str, int]:
+        """Planned faults that have not happened."""
+        return {method: len(queue) for method, queue in self._queues.items() if queue}
+
     def next(self, method: str) -> Fault:
         """What happens to this call."""
         queue = self._queues[method]

@@ -189,6 +189,11 @@ class Somebody:
         ]
         return found[-1] if found else None
 
+    @property
+    def has_inputs(self) -> bool:
+        """Whether a modal is open in which something can be typed."""
+        return self.view is not None and bool(values_of(self.view.body))
+
     async def submit(self, fields: Mapping[str, str] | Sequence[str]) -> Told:
         """Send the open modal: values by the inputs' action or block ids, or in their order."""
         view = self.view
@@ -219,7 +224,7 @@ class Somebody:
             case "update" | "push":
                 screen.check_view(answer["view"])
                 self.slack.api.changed(view, answer["view"])
-                return Told(receipt, [screen.shown("", view.body.get("blocks", ()), "")], closed=False)
+                return Told(receipt, [view.shown], closed=False)
             case _:
                 view.is_open = False
                 return Told(receipt, [], closed=True)

@@ -168,6 +168,11 @@ class View:
     body: dict[str, Any]
     is_open: bool = True
 
+    @property
+    def shown(self) -> str:
+        """What stands in it."""
+        return screen.shown("", self.body.get("blocks", ()), "")
+
 
 class World:
     """Everything that is kept; ids and times are unique and rise."""
@@ -213,6 +218,12 @@ class World:
         channel = Channel(id=f"D0{person[2:]}", name="", kind="im", partner=person)
         self.channels[channel.id] = channel
         return channel
+
+    def rooms(self, count: int) -> list[str]:
+        """More Slack Connect channels: what is posted into one does not wait for another."""
+        names = [f"C0ROOM{number:03d}" for number in range(count)]
+        self.channels |= {name: Channel(id=name, name=name.lower(), shared=True) for name in names}
+        return names
 
     def find(self, channel: str, ts: str) -> Message | None:
         """A message that is there."""
