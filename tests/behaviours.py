@@ -482,6 +482,20 @@ SLACK = (
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
 )
 
+SLACK_RULES = (
+    Behaviour(
+        "slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9, settings"
+    ),
+    Behaviour(
+        "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
+    ),
+    Behaviour("slack.table", "The first table of a message is one of Slack's, a further one is code.", "facts/slack 3"),
+    Behaviour(
+        "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
+    ),
+    Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
