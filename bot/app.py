@@ -17,29 +17,36 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from bot.breaker import Breakers
+from bot.budget import LedgerBudgets, Meter
 from bot.channels import ChannelBook
 from bot.config import Settings
 from bot.errors import ConfigError
+from bot.gate import MessageGate
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
 from bot.observe import waited
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
-from bot.secrets import Vault
+from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
+from bot.tracing import open_tracing
 from bot.verification import Verification
 from bot.vitals import Vitals, same_time, watch_loop
 from bot.worker import Worker
@@ -122,7 +129,8 @@ async def running(
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
-        chat, vision = await stack.enter_async_context(open_models(settings))
+        meter = Meter(settings.prices, settings.budget_turn)
+        chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
         kit = tools.Kit(
             database=database,
             desk=desk,
@@ -139,12 +147,19 @@ async def running(
         platforms = plug_in(
             settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
         )
+        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+        breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+        model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
         services = Services(
             mailbox=mailbox,
             platforms=platforms,
-            loop=_loop(settings, chat),
+            loop=_loop(settings, model),
             system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
+            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+            budgets=budgets,
+            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day),
+            tracer=tracer,
             grants=grants,
             vault=vault,
             verification=verification,
@@ -157,8 +172,8 @@ async def running(
             lease_s=settings.lease_s,
             attempts=settings.max_attempts,
         )
-        watches = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(watch_loop())]
-        stack.push_async_callback(end, *watches)
+        watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run())
+        stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
 
         async def writable() -> None:
             await connections.ping()
@@ -172,6 +187,7 @@ async def running(
                     "redis": writable,
                     "clock": partial(same_time, connections.time),
                     "database": database.ping,
+                    "model": model.ready,
                     **{name: platform.ping for name, platform in platforms.items()},
                 },
                 read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
@@ -179,11 +195,12 @@ async def running(
                 loopback=is_loopback(settings.http_host),
             )
             url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of)
         yield App(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
+            intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
             database=database,
@@ -229,8 +246,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings."""
+async def open_models(
+    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
+) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings.
+
+    Args:
+        used: told what each picture cost; what a chat costs it says itself.
+    """
     if settings.openai_api_key is None:
         raise ConfigError(NO_KEY)
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -247,7 +270,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(
-            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+            api_key=key,
+            base_url=base_url,
+            model=settings.vision_model,
+            total_timeout_s=settings.model_timeout_s / 2,
+            used=used,
         )
         stack.push_async_callback(vision.aclose)
         yield chat, vision
