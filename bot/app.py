@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -48,7 +49,7 @@ from bot.tasks import end
 from bot.toolbox import Toolbox
 from bot.tracing import open_tracing
 from bot.verification import Verification
-from bot.vitals import Vitals, same_time, watch_loop
+from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -65,12 +66,23 @@ DEMO_PLATFORMS = {"web": REGISTRY["web"]}
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
 
+class Role(StrEnum):
+    """What a process does: hold the platforms' sockets and serve HTTP, run turns, or both."""
+
+    ALL = "all"
+    PLATFORMS = "platforms"
+    WORKERS = "workers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A Frontdesk whose parts are reached and connected.
 
     Args:
         url: where the HTTP port answers; empty when none was asked for.
+        platforms: what turns are answered through; their sockets are held only in a role with platforms.
+        worker: runs turns; none in a role without workers.
+        role: what `run` does.
     """
 
     settings: Settings
@@ -78,20 +90,23 @@ class App:
     mailbox: Mailbox
     intake: Intake
     platforms: Mapping[str, Platform]
-    worker: Worker
+    worker: Worker | None
     database: Database
+    role: Role = Role.ALL
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
-        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
-        worker = asyncio.create_task(self.worker.run())
+        platforms = () if self.role is Role.WORKERS else self.platforms.values()
+        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in platforms]
+        workers = [asyncio.create_task(self.worker.run())] if self.worker is not None else []
         try:
-            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, *workers}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            worker.cancel()  # once: a second time would cut its drain short
-            await asyncio.wait({worker})
+            for worker in workers:
+                worker.cancel()  # once: a second time would cut its drain short
+                await asyncio.wait({worker})
             await end(*sockets)
 
 
@@ -104,6 +119,7 @@ async def running(
     registry: Mapping[str, PlatformMaker] | None = None,
     http: bool = True,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
+    role: Role = Role.ALL,
 ) -> AsyncIterator[App]:
     """Connect everything, and take it apart again in the opposite order.
 
@@ -113,12 +129,15 @@ async def running(
         registry: the platforms to plug in; `adapters.REGISTRY` when absent.
         http: open the HTTP port.
         fetch: how a picture behind a link is downloaded; guarded, from the internet, when absent.
+        role: what this process does.
 
     Raises:
         ConfigError: something in the settings, or something that they name, does not work.
         Transient: Redis cannot be reached.
     """
     async with AsyncExitStack() as stack:
+        if role is not Role.ALL:
+            _refuse_alone(settings)
         connections = await stack.enter_async_context(open_connections(settings))
         state = RedisSharedState(connections.commands, "app", listener=connections.listener)
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
@@ -129,67 +148,74 @@ async def running(
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
-        meter = Meter(settings.prices, settings.budget_turn)
-        chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
-        kit = tools.Kit(
-            database=database,
-            desk=desk,
-            vision=vision,
-            fetch=fetch or GuardedFetch(),
-            tickets_per_day=settings.tickets_per_day,
-        )
-        source = await stack.enter_async_context(
-            tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
-        )
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
         vault = Vault(state.within("vault"), _secret_key(settings))
         verification = Verification(state.within("verification"), grants, desk)
         platforms = plug_in(
             settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
         )
-        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
-        breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
-        model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
         budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
-        services = Services(
-            mailbox=mailbox,
-            platforms=platforms,
-            loop=_loop(settings, model),
-            system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
-            budgets=budgets,
-            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day),
-            tracer=tracer,
-            grants=grants,
-            vault=vault,
-            verification=verification,
-            tool_state=state.within("tools"),
-            tenant_of=settings.tenant_of,
-            link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
-            history_tokens=settings.history_tokens,
-            turn_timeout_s=settings.turn_timeout_s,
-            lease_s=settings.lease_s,
-            attempts=settings.max_attempts,
-        )
-        watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run())
+        watches = [guard_memory(connections.commands, mailbox), watch_loop(), budgets.run()]
         stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
 
         async def writable() -> None:
             await connections.ping()
             await mailbox.probe()
 
+        probes: dict[str, Probe] = {
+            "redis": writable,
+            "clock": partial(same_time, connections.time),
+            "database": database.ping,
+        }
+        worker = None
+        if role is not Role.PLATFORMS:
+            meter = Meter(settings.prices, settings.budget_turn)
+            chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
+            kit = tools.Kit(
+                database=database,
+                desk=desk,
+                vision=vision,
+                fetch=fetch or GuardedFetch(),
+                tickets_per_day=settings.tickets_per_day,
+            )
+            source = await stack.enter_async_context(
+                tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+            )
+            tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+            breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+            breaker = breakers.of("model")
+            model = MeteredModel(chat, name=settings.openai_model, breaker=breaker, meter=meter, tracer=tracer)
+            probes["model"] = model.ready
+            services = Services(
+                mailbox=mailbox,
+                platforms=platforms,
+                loop=_loop(settings, model),
+                system=SystemPrompt(_handbook(settings)),
+                toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+                budgets=budgets,
+                modelless=Modelless(
+                    desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day
+                ),
+                tracer=tracer,
+                grants=grants,
+                vault=vault,
+                verification=verification,
+                tool_state=state.within("tools"),
+                tenant_of=settings.tenant_of,
+                link_hosts=settings.link_hosts,
+                canaries=settings.secrets(),
+                history_tokens=settings.history_tokens,
+                turn_timeout_s=settings.turn_timeout_s,
+                lease_s=settings.lease_s,
+                attempts=settings.max_attempts,
+            )
+            worker = Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s)
         url = ""
         if http:
+            served = {} if role is Role.WORKERS else platforms
             web = application(
-                [route for platform in platforms.values() for route in platform.routes()],
-                probes={
-                    "redis": writable,
-                    "clock": partial(same_time, connections.time),
-                    "database": database.ping,
-                    "model": model.ready,
-                    **{name: platform.ping for name, platform in platforms.items()},
-                },
+                [route for platform in served.values() for route in platform.routes()],
+                probes=probes | {name: platform.ping for name, platform in served.items()},
                 read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
@@ -202,8 +228,21 @@ async def running(
             mailbox=mailbox,
             intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
             platforms=platforms,
-            worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
+            worker=worker,
             database=database,
+            role=role,
+        )
+
+
+def _refuse_alone(settings: Settings) -> None:
+    """Processes that share the work must share what it is kept in.
+
+    Raises:
+        ConfigError: Redis is one that no other process can use.
+    """
+    if settings.redis_url is None:
+        raise ConfigError(
+            "REDIS_URL is not set; `--only` is for several processes on one Redis. Set it to the Redis that they share."
         )
 
 

@@ -272,6 +272,15 @@ OPERATE = (
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
 )
 
+ROLES = (
+    Behaviour(
+        "roles.split", "Sockets and turns run in processes of their own, several of each on one Redis.", "issue 6"
+    ),
+    Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
+    Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
+)
+
 LIMITS = (
     Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
     Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),

@@ -217,6 +217,7 @@ async def test_what_came_while_no_worker_was_there_is_answered_in_order(
         customers = [Customer(app.url) for _ in range(5)]
         await asyncio.gather(*(customer.talk(3) for customer in customers))
         assert not any([await answers(kept, customer) for customer in customers])
+        assert app.worker is not None
         worker = asyncio.create_task(app.worker.run())
         await kept.assert_answered(customers)
         for task in (worker, *doors):
