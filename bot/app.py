@@ -16,7 +16,11 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from bot.accounts import Accounts
+from bot.announcements import Announcements
+from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.chores import Chores
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.intake import IntakeDesk
@@ -24,6 +28,7 @@ from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
+from bot.office import Clerk, Room
 from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
@@ -31,6 +36,7 @@ from bot.sealing import AeadSealer
 from bot.secrets import Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
@@ -69,20 +75,22 @@ class App:
     intake: Intake
     platforms: Mapping[str, Platform]
     worker: Worker
+    chores: Chores
     database: Database
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
         sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
         worker = asyncio.create_task(self.worker.run())
+        chores = asyncio.create_task(self.chores.run())
         try:
-            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, worker, chores}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             worker.cancel()  # once: a second time would cut its drain short
             await asyncio.wait({worker})
-            await end(*sockets)
+            await end(*sockets, chores)
 
 
 @asynccontextmanager
@@ -133,8 +141,32 @@ async def running(
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
         vault = Vault(state.within("vault"), _secret_key(settings))
         verification = Verification(state.within("verification"), grants, desk)
+        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
         platforms = plug_in(
-            settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
+            settings,
+            environment,
+            connections,
+            desk,
+            mailbox,
+            channels=channels,
+            is_demo=is_demo,
+            registry=registry or REGISTRY,
+        )
+        announcements = Announcements(state.within("announcements"), platforms)
+        cases = Cases(
+            state.within("cases"),
+            mailbox,
+            announcements,
+            hours_of=channels.hours,
+            reminder_s=settings.human_reminder_minutes * 60,
+        )
+        standing = StandingOrders(state.within("standing"), settings.tenant_of)
+        await standing.load()
+        accounts = Accounts(
+            state.within("accounts"),
+            model=settings.openai_model,
+            settings=settings.fingerprint(),
+            keep_s=settings.retention_days * 86_400,
         )
         services = Services(
             mailbox=mailbox,
@@ -145,6 +177,11 @@ async def running(
             grants=grants,
             vault=vault,
             verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
             tool_state=state.within("tools"),
             tenant_of=settings.tenant_of,
             link_hosts=settings.link_hosts,
@@ -154,8 +191,22 @@ async def running(
             lease_s=settings.lease_s,
             attempts=settings.max_attempts,
         )
+        room = Room(
+            state=state.within("office"),
+            mailbox=mailbox,
+            desk=desk,
+            platforms=platforms,
+            tenants=settings.tenant_of,
+            verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
+        )
         guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        stack.push_async_callback(end, guard)
+        mirror = asyncio.create_task(standing.run())
+        stack.push_async_callback(end, guard, mirror)
         url = ""
         if http:
             web = application(
@@ -173,9 +224,20 @@ async def running(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
+            intake=IntakeDesk(
+                mailbox,
+                vault=vault,
+                verification=verification,
+                desk=desk,
+                tenant_of=settings.tenant_of,
+                clerk=Clerk(room),
+                standing=standing,
+                channels=channels,
+                cases=cases,
+            ),
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
+            chores=Chores(announcements, cases, platforms),
             database=database,
         )
 
@@ -185,6 +247,13 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
     """The mailbox without anything around it, for commands that look after it."""
     async with open_connections(settings, shared=True) as connections:
         yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The desk without anything around it, for commands that read what it keeps."""
+    async with open_database(settings) as database:
+        yield SqlDesk(database)
 
 
 @asynccontextmanager
@@ -259,6 +328,7 @@ def plug_in(
     desk: Desk,
     mailbox: Mailbox,
     *,
+    channels: ChannelBook,
     is_demo: bool = False,
     registry: Mapping[str, PlatformMaker] = REGISTRY,
 ) -> dict[str, Platform]:
@@ -268,7 +338,6 @@ def plug_in(
         ConfigError: there is none, or the settings of one are wrong.
     """
     platforms: dict[str, Platform] = {}
-    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
     for name, make in registry.items():
         resources = Resources(
             state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
@@ -296,7 +365,8 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     """
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
+        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
+        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
 
 
 def terminal(

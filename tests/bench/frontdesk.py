@@ -16,14 +16,20 @@ from typing import Any
 
 import uvloop
 
+from bot.accounts import Accounts
+from bot.announcements import Announcements
+from bot.cases import Cases
+from bot.channels import ChannelBook
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
 from bot.loop import Loop
 from bot.observe import configure_logging
+from bot.office import Clerk, Room
 from bot.principal import Grants
 from bot.secrets import Masking, Vault
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.guard import guard_memory
 from bot.store.mailbox import Limits, RedisMailbox
@@ -93,6 +99,11 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         vault = Vault(state.within("vault"), b"0" * 32)
         verification = Verification(state.within("verification"), grants, desk)
         crowd = Crowd()
+        channels = ChannelBook(state.within("channels"))
+        announcements = Announcements(state.within("announcements"), {PLATFORM: crowd})
+        cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
+        standing = StandingOrders(state.within("standing"), lambda _: "default")
+        accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
         services = Services(
             mailbox=mailbox,
             platforms={PLATFORM: crowd},
@@ -102,6 +113,11 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             grants=grants,
             vault=vault,
             verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
             tool_state=state.within("tools"),
             tenant_of=lambda space: "default",
             link_hosts=frozenset(),
@@ -111,9 +127,33 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             lease_s=limits.lease_s,
             attempts=limits.attempts,
         )
-        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=lambda _: "default")
+        room = Room(
+            state=state.within("office"),
+            mailbox=mailbox,
+            desk=desk,
+            platforms={PLATFORM: crowd},
+            tenants=lambda _: "default",
+            verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
+        )
+        intake = IntakeDesk(
+            mailbox,
+            vault=vault,
+            verification=verification,
+            desk=desk,
+            tenant_of=lambda _: "default",
+            clerk=Clerk(room),
+            standing=standing,
+            channels=channels,
+            cases=cases,
+        )
         worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
-        tasks = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(worker.run())]
+        work = (guard_memory(connections.commands, mailbox), standing.run(), worker.run())
+        tasks = [asyncio.create_task(one) for one in work]
         stack.push_async_callback(end, *tasks)
         yield Bench(crowd, intake)
 
