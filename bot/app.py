@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -18,22 +19,28 @@ from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
 from bot.accounts import Accounts
 from bot.announcements import Announcements
+from bot.breaker import Breakers
+from bot.budget import LedgerBudgets, Meter
 from bot.cases import Cases
 from bot.channels import ChannelBook
 from bot.chores import Chores
 from bot.config import Settings
 from bot.errors import ConfigError
+from bot.gate import MessageGate
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
+from bot.observe import waited
 from bot.office import Clerk, Room
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
-from bot.secrets import Vault
+from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
 from bot.standing import StandingOrders
@@ -41,10 +48,13 @@ from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
+from bot.tracing import open_tracing
 from bot.verification import Verification
+from bot.vitals import Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -127,7 +137,8 @@ async def running(
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
-        chat, vision = await stack.enter_async_context(open_models(settings))
+        meter = Meter(settings.prices, settings.budget_turn)
+        chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
         kit = tools.Kit(
             database=database,
             desk=desk,
@@ -168,12 +179,19 @@ async def running(
             settings=settings.fingerprint(),
             keep_s=settings.retention_days * 86_400,
         )
+        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+        breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+        model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
         services = Services(
             mailbox=mailbox,
             platforms=platforms,
-            loop=_loop(settings, chat),
+            loop=_loop(settings, model),
             system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
+            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+            budgets=budgets,
+            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day),
+            tracer=tracer,
             grants=grants,
             vault=vault,
             verification=verification,
@@ -203,38 +221,47 @@ async def running(
             standing=standing,
             channels=channels,
             accounts=accounts,
+            budgets=budgets,
         )
-        guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        mirror = asyncio.create_task(standing.run())
-        stack.push_async_callback(end, guard, mirror)
+        watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+        stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
+
+        async def writable() -> None:
+            await connections.ping()
+            await mailbox.probe()
+
         url = ""
         if http:
             web = application(
                 [route for platform in platforms.values() for route in platform.routes()],
                 probes={
-                    "redis": connections.ping,
+                    "redis": writable,
+                    "clock": partial(same_time, connections.time),
                     "database": database.ping,
+                    "model": model.ready,
                     **{name: platform.ping for name, platform in platforms.items()},
                 },
+                read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
             url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        intake = IntakeDesk(
+            mailbox,
+            vault=vault,
+            verification=verification,
+            desk=desk,
+            tenant_of=settings.tenant_of,
+            clerk=Clerk(room),
+            standing=standing,
+            channels=channels,
+            cases=cases,
+        )
         yield App(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(
-                mailbox,
-                vault=vault,
-                verification=verification,
-                desk=desk,
-                tenant_of=settings.tenant_of,
-                clerk=Clerk(room),
-                standing=standing,
-                channels=channels,
-                cases=cases,
-            ),
+            intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
             chores=Chores(announcements, cases, platforms),
@@ -288,8 +315,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings."""
+async def open_models(
+    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
+) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings.
+
+    Args:
+        used: told what each picture cost; what a chat costs it says itself.
+    """
     if settings.openai_api_key is None:
         raise ConfigError(NO_KEY)
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -306,7 +339,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(
-            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+            api_key=key,
+            base_url=base_url,
+            model=settings.vision_model,
+            total_timeout_s=settings.model_timeout_s / 2,
+            used=used,
         )
         stack.push_async_callback(vision.aclose)
         yield chat, vision
@@ -346,6 +383,7 @@ def plug_in(
             tenant_of=settings.tenant_of,
             sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
             channel_rules=channels.rules,
+            waited=partial(waited, name),
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:
