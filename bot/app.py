@@ -76,6 +76,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker
     chores: Chores
+    desk: Desk
     database: Database
 
     async def run(self) -> None:
@@ -238,6 +239,7 @@ async def running(
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
             chores=Chores(announcements, cases, platforms),
+            desk=desk,
             database=database,
         )
 
