@@ -98,6 +98,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker | None
     chores: Chores
+    desk: Desk
     database: Database
     role: Role = Role.ALL
 
@@ -203,6 +204,7 @@ async def running(
             platforms=house.platforms,
             worker=worker,
             chores=Chores(house.announcements, house.cases, house.platforms),
+            desk=house.desk,
             database=house.database,
             role=role,
         )

@@ -447,6 +447,24 @@ MODEL = (
     Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
 )
 
+DESK = (
+    Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
+    Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
+    Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
+    Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
+    Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
+    Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
+    Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
+    Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
+    Behaviour("desk.budget", "What is spent can be seen.", "issue 6"),
+    Behaviour("desk.tickets", "A change of a ticket is told in its thread, once.", "issue 6"),
+    Behaviour("desk.votes", "A vote can be explained and changed; a closed case is judged once.", "issue 6"),
+    Behaviour("desk.channel", "A channel says what begins a conversation and how it is led.", "issue 6"),
+    Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
