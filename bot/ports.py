@@ -320,7 +320,7 @@ class Lease:
     exhausted: bool = False
 
     @property
-    def mail(self) -> tuple[Entry, ...]:
+    def mail(self) -> Sequence[Entry]:
         """The entries of this turn."""
         return self.record.entries[max(0, self.begins - self.record.start) :]
 
