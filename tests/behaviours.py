@@ -397,6 +397,15 @@ SECRETS = (
 
 TEXT = (Behaviour("text.scrubbed", "What is invisible and misleads is removed on entry; any script stays.", "R8"),)
 
+MARKDOWN = (
+    Behaviour(
+        "markdown.split",
+        "A long answer is cut where a reader would cut it, with fences closed and opened again, and nothing is lost.",
+        "acceptance 18",
+    ),
+    Behaviour("markdown.linear", "Cutting an answer takes time in proportion to its length.", "R8"),
+)
+
 MODEL = (
     Behaviour("model.stream", "An answer arrives as it comes, and whole, however it was cut.", "design 6"),
     Behaviour(
