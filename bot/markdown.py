@@ -130,7 +130,7 @@ class _Source:
         """What is written for this stretch of the text."""
         opened, closed = self._fence_at(start), self._fence_at(end)
         if opened is not None and opened.tail <= start < opened.end:  # nothing but its closing line is left
-            opened, start = None, opened.end
+            start, opened = opened.end, None
         body = self.text[start:end]
         is_line_start = start == 0 or self.text[start - 1] == "\n"
         if opened is not None:
