@@ -7,6 +7,7 @@ stay whole (links, mentions, custom emoji, code spans, emphasis) is cut only whe
 
 from __future__ import annotations
 
+import logging
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -201,6 +202,7 @@ class _Source:
 @cache
 def _parser() -> MarkdownIt:
     """Blocks alone: what is inside a line is found by its own marks."""
+    logging.getLogger("markdown_it").setLevel(logging.WARNING)  # it tells each rule that it tries
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser

@@ -19,18 +19,14 @@ _UNAVAILABLE = "Files cannot be read at the moment. Ask the customer to try agai
 
 
 class Files:
-    """Opens attachments.
-
-    Args:
-        tenant: whose uploads hold what forms and commands brought.
-    """
+    """Opens attachments."""
 
     def __init__(self, rest: Rest, settings: DiscordSettings, desk: Desk) -> None:
         self._rest = rest
         self._settings = settings
         self._desk = desk
 
-    async def read(self, attachment: Attachment, max_bytes: int, tenants: tuple[str, ...]) -> bytes:
+    async def read(self, attachment: Attachment, max_bytes: int) -> bytes:
         """The bytes of a file.
 
         Raises:
@@ -38,11 +34,10 @@ class Files:
         """
         ref = orjson.loads(attachment.ref)
         if "upload" in ref:
-            for tenant in tenants:
-                upload = await self._desk.read_upload(tenant, ref["upload"])
-                if upload is not None:
-                    return _within(upload.data, max_bytes)
-            raise ToolFailed("gone", _GONE)
+            upload = await self._desk.read_upload(ref["tenant"], ref["upload"])
+            if upload is None:
+                raise ToolFailed("gone", _GONE)
+            return _within(upload.data, max_bytes)
         if attachment.size_bytes > max_bytes:
             raise ToolFailed("too_large", _TOO_LARGE)
         try:

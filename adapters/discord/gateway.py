@@ -240,6 +240,17 @@ class Gateway:
         if silent:
             raise Transient(f"discord_shards_silent: {', '.join(map(str, silent))}")
 
+    def hearing(self) -> dict[int, float]:
+        """The shards that hear at this moment, and their latency in seconds."""
+        if self._session is None or not self._was_ready:
+            return {}
+        return {shard: latency for shard, latency in self._session.latencies if latency <= FRESH_S}
+
+    def shard_of(self, guild: str) -> int:
+        """The shard that serves a server."""
+        count = self._session.shard_count if self._session is not None else None
+        return (int(guild) >> 22) % (count or 1)
+
     async def _live(self) -> None:
         self._session = session = Session(self._settings, self._limits, self._identify, self._hear)
         try:

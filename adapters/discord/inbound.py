@@ -310,14 +310,14 @@ def to_attachment(file: Json, *, channel: str, message: str) -> Attachment:
     )
 
 
-def to_kept_attachment(file: Json, upload: str) -> Attachment:
+def to_kept_attachment(file: Json, *, tenant: str, upload: str) -> Attachment:
     """A file of a form or a command, which is kept with us: Discord serves it to nobody for long."""
     return Attachment(
         id=_file_id(str(file["id"])),
         name=str(file.get("filename") or "file")[:NAME_LIMIT_CHARS],
         media_type=_media_type(file),
         size_bytes=int(file.get("size") or 0),
-        ref=orjson.dumps({"upload": upload}).decode(),
+        ref=orjson.dumps({"tenant": tenant, "upload": upload}).decode(),
     )
 
 

@@ -101,13 +101,16 @@ class DiscordReply:
         for index, part in enumerate(parts):
             body = render_part(part, addressee=reply.addressee)
             if index == len(parts) - 1:
-                place = await self._open()
-                public = place.is_thread and not place.private
-                body["components"] = render_answer_buttons(
-                    self._lease.thread, reply.turn, reply.addressee, public=public
-                )
+                body["components"] = self._buttons(await self._open(), reply)
             await self._show(index, body, part)
         await self._remove_from(len(parts))
+
+    def _buttons(self, place: Place, reply: Reply) -> list[Json]:
+        """What stands under the answer; nothing where it could not be told which server it belongs to."""
+        key = self._lease.thread
+        if place.channel != key.channel and not place.is_thread:
+            return []
+        return render_answer_buttons(key, reply.turn, reply.addressee, public=not place.private)
 
     async def abandon(self) -> None:
         """Stop writing at once and leave what is shown."""
@@ -176,7 +179,10 @@ class DiscordReply:
 
     async def _open(self) -> Place:
         if self._place is None:
-            self._place = await self._threads.open(self._lease.thread, self._addressee, self._question)
+            key, person = self._lease.thread, self._addressee
+            self._place = await self._threads.open(key, person, self._question)
+            if self._lease.turn == 1 and self._lease.refs.get("0") is None:
+                await self._threads.welcome(self._place, person)
         return self._place
 
     async def _show(self, index: int, body: Json, part: Part) -> None:

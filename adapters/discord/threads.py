@@ -145,9 +145,12 @@ class Threads:
             log.warning("discord_no_thread", code=refused.code, channel=key.channel, private=private)
             place = await self._instead(key, origin.person or person, private=private)
         await self.settle(key, place)
-        if place.is_thread:
-            await self._add(place.channel, origin.person or person)
         return place
+
+    async def welcome(self, place: Place, person: str) -> None:
+        """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
+        if place.is_thread:
+            await self._add(place.channel, person)
 
     async def private(self, key: ThreadKey, person: str, title: str) -> Place:
         """A private thread with this person, in which the conversation goes on.
@@ -232,6 +235,8 @@ class Threads:
             raise Permanent(f"undeliverable_{refused.code}") from refused
 
     async def _add(self, thread: str, person: str, *, needed: bool = False) -> None:
+        if not person:
+            return
         try:
             await self._rest.request(
                 "PUT", "/channels/{channel_id}/thread-members/{user_id}", channel_id=thread, user_id=person
