@@ -28,6 +28,9 @@ from tests.servers.discord.values import (
 )
 from tests.servers.discord.world import World
 
+WAIT_S = 6.0
+"""How long a test waits for an answer: longer than the platform does."""
+
 FIRST_ANSWER_S = 3.0
 LIFE_S = 15 * 60.0
 
@@ -85,13 +88,11 @@ class Interaction:
 
     async def answered(self) -> Interaction:
         """Wait for the first answer."""
-        async with self.changed:
-            await self.changed.wait_for(lambda: self.first is not None)
-        return self
+        return await self.until(lambda it: it.first is not None)
 
     async def until(self, look: Callable[[Interaction], bool]) -> Interaction:
         """Wait until something is so."""
-        async with self.changed:
+        async with asyncio.timeout(WAIT_S), self.changed:
             await self.changed.wait_for(lambda: look(self))
         return self
 

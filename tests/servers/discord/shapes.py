@@ -71,8 +71,9 @@ def member_json(guild: Guild, user: User, *, channel: Channel | None = None, bar
     return shape
 
 
-def role_json(role_id: int, name: str, permissions: Permission, position: int = 1) -> Json:
-    return {
+def role_json(role_id: int, name: str, permissions: Permission, *, position: int = 1, bot: int | None = None) -> Json:
+    tags = {"tags": {"bot_id": str(bot)}} if bot is not None else {}
+    return tags | {
         "id": str(role_id), "name": name, "color": 0, "hoist": False, "position": position, "managed": False,
         "permissions": str(int(permissions)), "mentionable": False, "flags": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
@@ -81,8 +82,8 @@ def role_json(role_id: int, name: str, permissions: Permission, position: int = 
 
 def roles_json(guild: Guild) -> list[Json]:
     held: list[Role] = list(guild.roles.values())
-    everyone = role_json(guild.id, "@everyone", guild.everyone, 0)
-    return [everyone, *(role_json(role.id, role.name, role.permissions) for role in held)]
+    everyone = role_json(guild.id, "@everyone", guild.everyone, position=0)
+    return [everyone, *(role_json(role.id, role.name, role.permissions, bot=role.bot_id) for role in held)]
 
 
 def channel_json(channel: Channel) -> Json:

@@ -140,9 +140,16 @@ class User:
 
 @dataclass(eq=False, kw_only=True)
 class Role:
+    """What people may do together.
+
+    Args:
+        bot_id: the bot whose own role it is.
+    """
+
     id: int
     name: str
     permissions: Permission
+    bot_id: int | None = None
 
 
 @dataclass(eq=False, kw_only=True)

@@ -110,7 +110,7 @@ class World:
         """
         owner = self.user(f"{name} owner")
         guild = Guild(id=self.ids.on_shard(*shard) if shard else self.ids.next(), name=name, owner=owner)
-        role = Role(id=self.ids.next(), name=self.app.bot.name, permissions=bot)
+        role = Role(id=self.ids.next(), name=self.app.bot.name, permissions=bot, bot_id=self.app.bot.id)
         guild.roles[role.id] = role
         guild.people = {owner.id: (owner, []), self.app.bot.id: (self.app.bot, [role.id])}
         self.guilds[guild.id] = guild
