@@ -51,10 +51,16 @@ class Reception:
         if event is None:
             return
         channel, thread = str(data["channel_id"]), event.thread
-        if event.mentions_bot and thread.channel == channel and thread.root == event.message_id:
+        begins = event.mentions_bot and thread.channel == channel and thread.root == event.message_id
+        if begins:
             await self._again(lambda: self._threads.begin(thread, Origin(person=event.author.id)))
         outcome = await self.bring(event)
         if outcome.secrets and event.audience.is_overheard:
+            try:
+                if begins and outcome.verdict is Verdict.STORED:
+                    await self._threads.keep_root(thread, event.author.id, outcome.text)
+            except (Permanent, Transient) as failure:
+                log.info("discord_root_not_kept", reason=failure.reason)
             await self._posts.take_away(channel, event.message_id)
         if outcome.verdict in (Verdict.BUSY, Verdict.REFUSED) and outcome.text:
             await self._tell(channel, event, outcome.text)

@@ -147,6 +147,17 @@ class Threads:
         await self.settle(key, place)
         return place
 
+    async def keep_root(self, key: ThreadKey, person: str, question: str) -> None:
+        """Make a conversation's public thread while the message that it is made from stands.
+
+        Whoever else makes it at the same time gets the same thread: its id is the message's.
+
+        Raises:
+            Permanent, Transient: it was not made.
+        """
+        if await self.place(key) is None and not (await self._resources.channel_rules(key)).private:
+            await self.open(key, person, question)
+
     async def welcome(self, place: Place, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
         if place.is_thread:
