@@ -25,7 +25,7 @@ FIRST_S = 2.8
 LIFE_S = 14.5 * 60
 """Discord forgets an interaction after fifteen minutes."""
 
-_MESSAGE, _DEFERRED, _MODAL = 4, 5, 9
+_MESSAGE, _DEFERRED, _DEFERRED_UPDATE, _MODAL = 4, 5, 6, 9
 _CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
 _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 _ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
@@ -46,6 +46,11 @@ class Exchange:
     async def defer(self) -> bool:
         """Promise an answer; false when it is too late for one, or another process gave it."""
         self._is_deferred = await self._first({"type": _DEFERRED, "data": {"flags": EPHEMERAL}})
+        return self._is_deferred
+
+    async def acknowledge(self) -> bool:
+        """Take the press of a button, which stays as it is; what is told then is a message of its own, or nothing."""
+        self._is_deferred = self._is_told = await self._first({"type": _DEFERRED_UPDATE})
         return self._is_deferred
 
     async def open(self, modal: Json) -> bool:
@@ -94,8 +99,6 @@ class Exchange:
         )
 
     async def _first(self, body: Json, files: Sequence[File] = ()) -> bool:
-        if files:
-            body = {**body, "data": {**body["data"], "attachments": body["data"].get("attachments", [])}}
         try:
             await self._rest.request(
                 "POST",

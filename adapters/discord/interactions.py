@@ -236,7 +236,7 @@ class Interactions:
 
     async def _answer_button(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
         """A button under an answer: bound to a conversation of this place, to a turn and to a person."""
-        if not await exchange.defer():
+        if not await exchange.acknowledge():
             return
         channel, root, turn, owner = pressed.values
         place = await self._place(data)
@@ -263,7 +263,9 @@ class Interactions:
             case vote:
                 value = 1 if vote == "up" else -1
                 event = VoteCast(thread=key, author=author, event_ids=ids, at=at, turn=int(turn), value=value)
-        await _told(exchange, await self._bring(event))
+        outcome = await self._bring(event)
+        if outcome.text or outcome.verdict is Verdict.BUSY:
+            await _told(exchange, outcome)
 
     async def _go_private(self, exchange: Exchange, key: ThreadKey, place: Place, author: Person) -> None:
         """Move a conversation into a private thread; whoever writes in the old one begins another conversation."""
@@ -285,7 +287,7 @@ class Interactions:
         await exchange.tell(f"This conversation goes on in <#{private.channel}>.")
 
     async def _card_button(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
-        if not await exchange.defer():
+        if not await exchange.acknowledge():
             return
         digest, action = pressed.values
         card = await self._posts.card(digest)
