@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -16,29 +17,44 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from bot.accounts import Accounts
+from bot.announcements import Announcements
+from bot.breaker import Breakers
+from bot.budget import LedgerBudgets, Meter
+from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.chores import Chores
 from bot.config import Settings
 from bot.errors import ConfigError
+from bot.gate import MessageGate
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
+from bot.observe import waited
+from bot.office import Clerk, Room
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
-from bot.secrets import Vault
+from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
+from bot.tracing import open_tracing
 from bot.verification import Verification
+from bot.vitals import Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -69,20 +85,22 @@ class App:
     intake: Intake
     platforms: Mapping[str, Platform]
     worker: Worker
+    chores: Chores
     database: Database
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
         sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
         worker = asyncio.create_task(self.worker.run())
+        chores = asyncio.create_task(self.chores.run())
         try:
-            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, worker, chores}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             worker.cancel()  # once: a second time would cut its drain short
             await asyncio.wait({worker})
-            await end(*sockets)
+            await end(*sockets, chores)
 
 
 @asynccontextmanager
@@ -119,7 +137,8 @@ async def running(
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
-        chat, vision = await stack.enter_async_context(open_models(settings))
+        meter = Meter(settings.prices, settings.budget_turn)
+        chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
         kit = tools.Kit(
             database=database,
             desk=desk,
@@ -133,18 +152,54 @@ async def running(
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
         vault = Vault(state.within("vault"), _secret_key(settings))
         verification = Verification(state.within("verification"), grants, desk)
+        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
         platforms = plug_in(
-            settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
+            settings,
+            environment,
+            connections,
+            desk,
+            mailbox,
+            channels=channels,
+            is_demo=is_demo,
+            registry=registry or REGISTRY,
         )
+        announcements = Announcements(state.within("announcements"), platforms)
+        cases = Cases(
+            state.within("cases"),
+            mailbox,
+            announcements,
+            hours_of=channels.hours,
+            reminder_s=settings.human_reminder_minutes * 60,
+        )
+        standing = StandingOrders(state.within("standing"), settings.tenant_of)
+        await standing.load()
+        accounts = Accounts(
+            state.within("accounts"),
+            model=settings.openai_model,
+            settings=settings.fingerprint(),
+            keep_s=settings.retention_days * 86_400,
+        )
+        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+        breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+        model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
         services = Services(
             mailbox=mailbox,
             platforms=platforms,
-            loop=_loop(settings, chat),
+            loop=_loop(settings, model),
             system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
+            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+            budgets=budgets,
+            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day),
+            tracer=tracer,
             grants=grants,
             vault=vault,
             verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
             tool_state=state.within("tools"),
             tenant_of=settings.tenant_of,
             link_hosts=settings.link_hosts,
@@ -154,28 +209,62 @@ async def running(
             lease_s=settings.lease_s,
             attempts=settings.max_attempts,
         )
-        guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        stack.push_async_callback(end, guard)
+        room = Room(
+            state=state.within("office"),
+            mailbox=mailbox,
+            desk=desk,
+            platforms=platforms,
+            tenants=settings.tenant_of,
+            verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
+            budgets=budgets,
+        )
+        watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+        stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
+
+        async def writable() -> None:
+            await connections.ping()
+            await mailbox.probe()
+
         url = ""
         if http:
             web = application(
                 [route for platform in platforms.values() for route in platform.routes()],
                 probes={
-                    "redis": connections.ping,
+                    "redis": writable,
+                    "clock": partial(same_time, connections.time),
                     "database": database.ping,
+                    "model": model.ready,
                     **{name: platform.ping for name, platform in platforms.items()},
                 },
+                read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
             url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        intake = IntakeDesk(
+            mailbox,
+            vault=vault,
+            verification=verification,
+            desk=desk,
+            tenant_of=settings.tenant_of,
+            clerk=Clerk(room),
+            standing=standing,
+            channels=channels,
+            cases=cases,
+        )
         yield App(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
+            intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
             platforms=platforms,
             worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
+            chores=Chores(announcements, cases, platforms),
             database=database,
         )
 
@@ -185,6 +274,13 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
     """The mailbox without anything around it, for commands that look after it."""
     async with open_connections(settings, shared=True) as connections:
         yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The desk without anything around it, for commands that read what it keeps."""
+    async with open_database(settings) as database:
+        yield SqlDesk(database)
 
 
 @asynccontextmanager
@@ -219,8 +315,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings."""
+async def open_models(
+    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
+) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings.
+
+    Args:
+        used: told what each picture cost; what a chat costs it says itself.
+    """
     if settings.openai_api_key is None:
         raise ConfigError(NO_KEY)
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -237,7 +339,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(
-            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+            api_key=key,
+            base_url=base_url,
+            model=settings.vision_model,
+            total_timeout_s=settings.model_timeout_s / 2,
+            used=used,
         )
         stack.push_async_callback(vision.aclose)
         yield chat, vision
@@ -259,6 +365,7 @@ def plug_in(
     desk: Desk,
     mailbox: Mailbox,
     *,
+    channels: ChannelBook,
     is_demo: bool = False,
     registry: Mapping[str, PlatformMaker] = REGISTRY,
 ) -> dict[str, Platform]:
@@ -268,7 +375,6 @@ def plug_in(
         ConfigError: there is none, or the settings of one are wrong.
     """
     platforms: dict[str, Platform] = {}
-    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
     for name, make in registry.items():
         resources = Resources(
             state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
@@ -277,6 +383,7 @@ def plug_in(
             tenant_of=settings.tenant_of,
             sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
             channel_rules=channels.rules,
+            waited=partial(waited, name),
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:
@@ -296,7 +403,8 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     """
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
+        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
+        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
 
 
 def terminal(

@@ -14,7 +14,7 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, open_desk, open_mailbox, running, terminal
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -137,6 +137,22 @@ def check() -> None:
             _say(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.part}: {finding.told}")
         if not all(finding.ok for finding in findings):
             raise typer.Exit(CONFIG_EXIT)
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def audit(
+    count: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many entries.")] = 100,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+) -> None:
+    """Print who ordered what, where, when and with what result, oldest first; nothing can change an entry."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_desk(settings) as desk:
+            for entry in await desk.read_audit(tenant=tenant, limit=count):
+                at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
     _main(work, quiet=True)
 

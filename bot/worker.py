@@ -51,7 +51,7 @@ class Worker:
         """Work until cancelled; then claim nothing more, let running turns end, and give back those that do not."""
         mailbox = self._services.mailbox
         loops = [asyncio.create_task(self._claim(partition)) for partition in range(mailbox.partitions)]
-        keepers = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._listen())]
+        keepers = [asyncio.create_task(keep()) for keep in (self._heartbeat, self._listen, self._obey)]
         try:
             await asyncio.gather(*loops, *keepers)
         finally:
@@ -165,6 +165,12 @@ class Worker:
                             task.add_done_callback(self._hearing.discard)
             except Transient:
                 await asyncio.sleep(REDIS_DOWN_S)
+
+    async def _obey(self) -> None:
+        """Bring a pause of many threads to those that are being answered."""
+        while True:
+            await self._services.standing.changed()
+            await asyncio.gather(*(run.renew() for run in list(self._runs.values())))
 
     async def _hear(self, run: TurnRun) -> None:
         try:

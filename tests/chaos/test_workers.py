@@ -198,7 +198,8 @@ async def test_a_flood_in_one_thread_keeps_no_other_waiting(
         async with asyncio.timeout(5):
             while [await answers(kept, other) for other in others] != [[f"Re: {o.accepted[0]}"] for o in others]:
                 await asyncio.sleep(0.02)
-        assert verdicts.count("stored") == 50
+        # Who was stored while the acknowledgement came too late brings the message again.
+        assert verdicts.count("stored") + verdicts.count("duplicate") == 50
         assert verdicts.count("refused") == 70
         for pause in slow.pauses:
             pause.release()
