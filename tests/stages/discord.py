@@ -170,7 +170,9 @@ class Talk:
     def _finished(self) -> list[Message]:
         parts: list[Message] = []
         for message in self.me.sees(self.place):
-            if message.id in self._read or message.author is not self.server.world.app.bot or _offers(message):
+            if message.id in self._read or message.author is not self.server.world.app.bot:
+                continue
+            if _offers(message) or message.only_for is not None:
                 continue
             parts.append(message)
             if is_finished(message):

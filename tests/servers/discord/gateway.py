@@ -44,6 +44,7 @@ class Connection:
     zlib: zlib._Compress | None
     outgoing: asyncio.Queue[Json | str] = field(default_factory=asyncio.Queue)
     session: Session | None = None
+    closed_by_us: bool = False
 
     async def write(self) -> None:
         while True:
@@ -139,6 +140,7 @@ class Gateway:
                     break
                 if (code := await self._hear(connection, json.loads(frame.data))) is not None:
                     await _flushed(connection)
+                    connection.closed_by_us = True
                     await socket.close(code=code)
                     break
         except (ConnectionError, asyncio.CancelledError):
@@ -221,7 +223,7 @@ class Gateway:
 
     async def _left(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        code = connection.socket.close_code
+        code = None if connection.closed_by_us else connection.socket.close_code
         if code is not None:
             self.closed.append(code)
         session = connection.session
@@ -276,7 +278,10 @@ class Gateway:
 
     async def close(self, code: int) -> None:
         """Close every connection with a code."""
-        await asyncio.gather(*(connection.socket.close(code=code) for connection in list(self._connections)))
+        closing = list(self._connections)
+        for connection in closing:
+            connection.closed_by_us = True
+        await asyncio.gather(*(connection.socket.close(code=code) for connection in closing))
 
     def reconnect(self) -> None:
         """Ask every client to connect again (op 7)."""

@@ -82,8 +82,8 @@ class Interaction:
 
     @property
     def told(self) -> list[str]:
-        """Every text that answers it, oldest first, without a placeholder."""
-        messages = [*([self.original] if self.original else []), *self.follow_ups]
+        """Every text that answers it, oldest first, without a placeholder; the pressed message is none."""
+        messages = [*([self.original] if self.original and self.original is not self.message else []), *self.follow_ups]
         return [m.content for m in messages if MessageFlag.LOADING not in m.flags and m.id in m.channel.messages]
 
     async def answered(self) -> Interaction:
