@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from adapters.discord.platform import create as discord
 from adapters.web.platform import create as web
 from bot.ports import Platform, Resources
 
 REGISTRY: Mapping[str, Callable[[Mapping[str, str], Resources], Platform | None]] = {
+    "discord": discord,
     "web": web,
 }

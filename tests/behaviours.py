@@ -431,6 +431,15 @@ SECRETS = (
 
 TEXT = (Behaviour("text.scrubbed", "What is invisible and misleads is removed on entry; any script stays.", "R8"),)
 
+MARKDOWN = (
+    Behaviour(
+        "markdown.split",
+        "A long answer is cut where a reader would cut it, with fences closed and opened again, and nothing is lost.",
+        "acceptance 18",
+    ),
+    Behaviour("markdown.linear", "Cutting an answer takes time in proportion to its length.", "R8"),
+)
+
 MODEL = (
     Behaviour("model.stream", "An answer arrives as it comes, and whole, however it was cut.", "design 6"),
     Behaviour(
@@ -466,6 +475,84 @@ DESK = (
 )
 
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
+
+DISCORD = (
+    Behaviour(
+        "discord.only_people",
+        "Only people's own messages are answered: no bot, no webhook, no system message, not ourselves.",
+        "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.begins",
+        "A mention opens a thread from its message; a forum post, a thread of others and a DM are answered where they are.",
+        "issue 5, ways in",
+    ),
+    Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
+    Behaviour(
+        "discord.mentions",
+        "No text, name of a thread or form of ours calls anybody but the person addressed.",
+        "issue 5, answers; acceptance 17",
+    ),
+    Behaviour("discord.previews", "Links in answers bring no preview.", "issue 5, answers"),
+    Behaviour(
+        "discord.long",
+        "A long answer stands in messages that can be read, in order, and what is too much in a file.",
+        "acceptance 18",
+    ),
+    Behaviour("discord.typing", "Typing that fails harms nothing.", "issue 5, answers"),
+    Behaviour(
+        "discord.buttons",
+        "A button serves the person and the server that it was offered in, also after a restart.",
+        "issue 5, answers",
+    ),
+    Behaviour("discord.private", "A conversation goes on privately where nobody else reads along.", "issue 5, ways in"),
+    Behaviour("discord.resume", "What was missed in an interruption is answered once.", "F50"),
+    Behaviour(
+        "discord.backfill",
+        "What was said while no session was kept, or nothing ran, is read again, in order, and answered once.",
+        "F50",
+    ),
+    Behaviour(
+        "discord.restart", "Edits, deletes and open forms count for what was before a restart.", "issue 5, ways in"
+    ),
+    Behaviour(
+        "discord.supervised",
+        "A failed connect, an outage, an event that is not as documented: the session is held or begun anew.",
+        "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.refused",
+        "A missing intent ends with the switch to set; a token that was reset is not tried again, and readiness tells.",
+        "F54",
+    ),
+    Behaviour("discord.readyz", "Readiness follows the gateway.", "issue 5, scale"),
+    Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
+    Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),
+    Behaviour(
+        "discord.limits",
+        "Rate limits are obeyed, also by many answers at once, and what is forbidden is not hammered.",
+        "F51",
+    ),
+    Behaviour(
+        "discord.places",
+        "An archived thread is woken; a locked, deleted or forbidden one has its answer elsewhere, or a dead letter.",
+        "F52",
+    ),
+    Behaviour(
+        "discord.once",
+        "A reply whose confirmation was lost stands once, within the nonce's window and after it.",
+        "F53, design 8",
+    ),
+    Behaviour(
+        "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
+    ),
+    Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
+    Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
+    Behaviour(
+        "discord.in_time", "Interactions are answered within three seconds, also under load.", "issue 5, answers"
+    ),
+)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
     area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)

@@ -20,11 +20,12 @@ from bot.secrets import Masking
 from tests.scenarios import SCENARIOS, Beat, Scenario
 from tests.servers.openai import ScriptedModel
 from tests.stages.console import console_stage
+from tests.stages.discord import discord_stage
 from tests.stages.play import Stage, assert_whole, calls_of, record, results_of
 from tests.stages.search import places_of
 from tests.stages.web import web_stage
 
-PLATFORMS = ("web", "console")
+PLATFORMS = ("web", "console", "discord", "discord-direct")
 
 
 def picture() -> bytes:
@@ -48,14 +49,20 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 def staged(platform: str, variables: dict[str, str], folder: Path) -> AbstractAsyncContextManager[Stage]:
+    if platform.startswith("discord"):
+        return discord_stage(variables, direct=platform.endswith("direct"))
     return web_stage(variables) if platform == "web" else console_stage(variables, folder)
+
+
+DIRECT = ("acceptance.order", "acceptance.receipt", "acceptance.ticket", "acceptance.secret", "acceptance.languages")
+"""What is played in Discord's direct messages too."""
 
 
 CASES = [
     pytest.param(platform, scenario, id=f"{platform}-{scenario.id}", marks=pytest.mark.behaviour(scenario.id))
     for scenario in SCENARIOS
     for platform in PLATFORMS
-    if platform not in scenario.not_on
+    if platform not in scenario.not_on and (platform != "discord-direct" or scenario.id in DIRECT)
 ]
 
 
