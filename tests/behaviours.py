@@ -265,6 +265,40 @@ FAULTS = (
     Behaviour("faults.window", "A context that is too long is cut to half, once.", "F34"),
 )
 
+OPERATE = (
+    Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
+    Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
+    Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
+    Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
+)
+
+ROLES = (
+    Behaviour(
+        "roles.split", "Sockets and turns run in processes of their own, several of each on one Redis.", "issue 6"
+    ),
+    Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
+    Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
+)
+
+LIMITS = (
+    Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
+    Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),
+    Behaviour("limits.shared", "What one process spends another knows; what Redis missed is brought later.", "issue 6"),
+    Behaviour("limits.polite", "At a limit the customer is told once, the admins once, no model is asked.", "issue 6"),
+    Behaviour("limits.ticket", "Whoever the model may not serve can still open a ticket.", "issue 6"),
+    Behaviour("limits.turn", "A turn that has spent what it may ends with an honest sentence.", "issue 6"),
+    Behaviour("limits.messages", "Who sends 500 messages an hour is told once and costs no model call.", "F76"),
+    Behaviour("breaker.states", "A part that keeps failing is left alone, then tried by one.", "issue 6"),
+    Behaviour("breaker.model", "While the model is left alone customers are told at once, and operators.", "issue 6"),
+    Behaviour("breaker.tool", "A tool that keeps failing is left alone; the model is told, others work.", "F64"),
+    Behaviour("traces.turn", "A turn is one trace, with a span for each model request and tool call.", "issue 6"),
+    Behaviour("traces.masked", "A trace holds what was said only when asked to, and secrets never.", "issue 6"),
+    Behaviour(
+        "traces.off", "Without a place for traces there are none; with one that is away nothing waits.", "issue 6"
+    ),
+)
+
 CONFIG = (
     Behaviour("config.readable", "Everything that is wrong is said at once, by name, without a secret.", "design 9"),
     Behaviour("config.defaults", "Absent and empty settings have their documented defaults.", "design 9"),
@@ -397,6 +431,15 @@ SECRETS = (
 
 TEXT = (Behaviour("text.scrubbed", "What is invisible and misleads is removed on entry; any script stays.", "R8"),)
 
+MARKDOWN = (
+    Behaviour(
+        "markdown.split",
+        "A long answer is cut where a reader would cut it, with fences closed and opened again, and nothing is lost.",
+        "acceptance 18",
+    ),
+    Behaviour("markdown.linear", "Cutting an answer takes time in proportion to its length.", "R8"),
+)
+
 MODEL = (
     Behaviour("model.stream", "An answer arrives as it comes, and whole, however it was cut.", "design 6"),
     Behaviour(
@@ -484,7 +527,9 @@ SLACK = (
 
 SLACK_RULES = (
     Behaviour(
-        "slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9, settings"
+        "slack.settings",
+        "Settings of Slack that make no whole are said at once, without a token.",
+        "design 9, settings",
     ),
     Behaviour(
         "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
@@ -496,7 +541,103 @@ SLACK_RULES = (
     Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 
+DESK = (
+    Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
+    Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
+    Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
+    Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
+    Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
+    Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
+    Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
+    Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
+    Behaviour("desk.budget", "What is spent can be seen.", "issue 6"),
+    Behaviour("desk.tickets", "A change of a ticket is told in its thread, once.", "issue 6"),
+    Behaviour("desk.votes", "A vote can be explained and changed; a closed case is judged once.", "issue 6"),
+    Behaviour("desk.channel", "A channel says what begins a conversation and how it is led.", "issue 6"),
+    Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
+
+DISCORD = (
+    Behaviour(
+        "discord.only_people",
+        "Only people's own messages are answered: no bot, no webhook, no system message, not ourselves.",
+        "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.begins",
+        "A mention opens a thread from its message; a forum post, a thread of others and a DM are answered in place.",
+        "issue 5, ways in",
+    ),
+    Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
+    Behaviour(
+        "discord.mentions",
+        "No text, name of a thread or form of ours calls anybody but the person addressed.",
+        "issue 5, answers; acceptance 17",
+    ),
+    Behaviour("discord.previews", "Links in answers bring no preview.", "issue 5, answers"),
+    Behaviour(
+        "discord.long",
+        "A long answer stands in messages that can be read, in order, and what is too much in a file.",
+        "acceptance 18",
+    ),
+    Behaviour("discord.typing", "Typing that fails harms nothing.", "issue 5, answers"),
+    Behaviour(
+        "discord.buttons",
+        "A button serves the person and the server that it was offered in, also after a restart.",
+        "issue 5, answers",
+    ),
+    Behaviour("discord.private", "A conversation goes on privately where nobody else reads along.", "issue 5, ways in"),
+    Behaviour("discord.resume", "What was missed in an interruption is answered once.", "F50"),
+    Behaviour(
+        "discord.backfill",
+        "What was said while no session was kept, or nothing ran, is read again, in order, and answered once.",
+        "F50",
+    ),
+    Behaviour(
+        "discord.restart", "Edits, deletes and open forms count for what was before a restart.", "issue 5, ways in"
+    ),
+    Behaviour(
+        "discord.supervised",
+        "A failed connect, an outage, an event that is not as documented: the session is held or begun anew.",
+        "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.refused",
+        "A missing intent ends with the switch to set; a token that was reset is not tried again, and readiness tells.",
+        "F54",
+    ),
+    Behaviour("discord.readyz", "Readiness follows the gateway.", "issue 5, scale"),
+    Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
+    Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),
+    Behaviour(
+        "discord.limits",
+        "Rate limits are obeyed, also by many answers at once, and what is forbidden is not hammered.",
+        "F51",
+    ),
+    Behaviour(
+        "discord.places",
+        "An archived thread is woken; a locked, deleted or forbidden one has its answer elsewhere, or a dead letter.",
+        "F52",
+    ),
+    Behaviour(
+        "discord.once",
+        "A reply whose confirmation was lost stands once, within the nonce's window and after it.",
+        "F53, design 8",
+    ),
+    Behaviour(
+        "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
+    ),
+    Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
+    Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
+    Behaviour(
+        "discord.in_time", "Interactions are answered within three seconds, also under load.", "issue 5, answers"
+    ),
+)
 
 AREAS: tuple[tuple[Behaviour, ...], ...] = tuple(
     area for name, area in list(vars().items()) if name.isupper() and isinstance(area, tuple)

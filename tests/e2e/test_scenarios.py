@@ -21,14 +21,22 @@ from bot.secrets import Masking
 from tests.scenarios import SCENARIOS, Beat, Scenario
 from tests.servers.openai import ScriptedModel
 from tests.stages.console import console_stage
+from tests.stages.discord import discord_stage
 from tests.stages.play import Stage, assert_whole, calls_of, record, results_of
 from tests.stages.search import places_of
 from tests.stages.slack import slack_stage
 from tests.stages.web import web_stage
 
-PLATFORMS = ("web", "console", "slack")
+PLATFORMS = ("web", "console", "discord", "slack")
 
 IN_SHORT = {
+    "discord-direct": (
+        "acceptance.order",
+        "acceptance.receipt",
+        "acceptance.ticket",
+        "acceptance.secret",
+        "acceptance.languages",
+    ),
     "slack-http": ("acceptance.receipt", "acceptance.ticket"),
     "slack-updates": ("acceptance.order", "acceptance.secret"),
     "slack-direct": ("acceptance.login", "acceptance.languages"),
@@ -38,6 +46,8 @@ IN_SHORT = {
 STAGES: dict[str, Callable[[dict[str, str], Path], AbstractAsyncContextManager[Stage]]] = {
     "web": lambda variables, _: web_stage(variables),
     "console": console_stage,
+    "discord": lambda variables, _: discord_stage(variables, direct=False),
+    "discord-direct": lambda variables, _: discord_stage(variables, direct=True),
     "slack": lambda variables, _: slack_stage(variables),
     "slack-http": lambda variables, _: slack_stage(variables, mode="http"),
     "slack-updates": lambda variables, _: slack_stage(variables, streaming="off"),
