@@ -14,7 +14,7 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, slack_manifest, terminal
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -163,6 +163,17 @@ def audit(
                 _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
     _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

@@ -474,6 +474,75 @@ DESK = (
     Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
 )
 
+SLACK = (
+    Behaviour("slack.stand_in", "The tests' own Slack is understood by Slack's own libraries.", "style, habit 8"),
+    Behaviour(
+        "slack.once",
+        "A message is one turn, by whatever events, however often, and in whichever order it comes.",
+        "F37, F38, acceptance 9",
+    ),
+    Behaviour(
+        "slack.twins_at_once", "Twins, retries and resent events that arrive at the same moment are one turn.", "F38"
+    ),
+    Behaviour(
+        "slack.acknowledged",
+        "Slack is told 200 only for what is stored, and never later than two seconds.",
+        "F07, F08, facts/reliability 1",
+    ),
+    Behaviour("slack.sockets", "Sockets that are told to go, or cut, lose nothing and double nothing.", "F42"),
+    Behaviour(
+        "slack.signed", "What is not signed, or too old, stays outside, and nothing of it is written down.", "F43, F44"
+    ),
+    Behaviour("slack.door", "What is too large, too slow or makes no sense is refused shortly.", "F45, R6"),
+    Behaviour("slack.handshake", "Slack is told that the address is ours.", "docs.slack.dev, url_verification"),
+    Behaviour("slack.clock", "A clock that is off is noticed, told by readiness, and forgiven.", "F75"),
+    Behaviour("slack.order", "Messages that come in another order are each kept and answered.", "F39"),
+    Behaviour("slack.bots", "Other bots and our own messages are never answered.", "F40"),
+    Behaviour("slack.thread", "A channel needs a mention, a thread that goes on does not.", "issue 4, ways in"),
+    Behaviour("slack.direct", "A direct message needs no mention.", "issue 4, ways in"),
+    Behaviour("slack.humans", "People who talk to each other in a thread are left alone.", "acceptance 11"),
+    Behaviour(
+        "slack.edit",
+        "An edit or delete before the turn changes it; after, it is a note or forgotten.",
+        "F41, acceptance 10",
+    ),
+    Behaviour("slack.typed", "Slack's markup is undone on the way in.", "issue 4, ways in"),
+    Behaviour(
+        "slack.form", "The private form serves the person it was offered to, in any organisation.", "acceptance 5, 7"
+    ),
+    Behaviour("slack.human_button", "Asking for a human silences the bot.", "acceptance 20"),
+    Behaviour("slack.vote", "A vote is kept with its turn and can be changed.", "issue 4, answers"),
+    Behaviour(
+        "slack.stop", "The stop button ends the turn, keeps what was said, and nothing spins on.", "issue 4, answers"
+    ),
+    Behaviour("slack.quick", "Quick messages are answered together; later ones next.", "acceptance 9"),
+    Behaviour("slack.commands", "Commands are for admins of the home workspace.", "issue 4, F70"),
+    Behaviour(
+        "slack.streams", "An answer is seen while it is written, and stands once when it is done.", "issue 4, answers"
+    ),
+    Behaviour(
+        "slack.recipient", "A stream is for the person who asked and carries their organisation.", "facts/slack 2"
+    ),
+    Behaviour("slack.status", "A status stands while tools run and is gone in every ending.", "issue 4, answers"),
+    Behaviour("slack.unfurls", "Nothing is unfurled, and an answer calls nobody.", "F71, F72"),
+    Behaviour(
+        "slack.long",
+        "A long answer is whole, in order, and within Slack's limits; no part comes twice.",
+        "acceptance 18",
+    ),
+    Behaviour("slack.post_once", "A call whose answer is lost leaves one visible answer.", "F47"),
+    Behaviour("slack.falls_back", "Where nothing can be streamed the answer is posted and edited.", "issue 4, answers"),
+    Behaviour("slack.expires", "A stream that Slack closed is finished as a message.", "facts/slack 2"),
+    Behaviour("slack.deleted", "An answer that somebody deletes while it is written is posted anew, once.", "F48"),
+    Behaviour("slack.rate", "When Slack asks to wait, it is waited.", "F46"),
+    Behaviour(
+        "slack.undeliverable", "What can never be delivered is a dead letter with the reason, and no loop.", "F46"
+    ),
+    Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
+    Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 DISCORD = (
@@ -484,7 +553,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a forum post, a thread of others and a DM are answered where they are.",
+        "A mention opens a thread from its message; a forum post, others' threads and a DM are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
