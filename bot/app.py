@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,7 @@ from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
+from bot.observe import waited
 from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
@@ -39,6 +41,7 @@ from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
 from bot.verification import Verification
+from bot.vitals import Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -154,17 +157,24 @@ async def running(
             lease_s=settings.lease_s,
             attempts=settings.max_attempts,
         )
-        guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        stack.push_async_callback(end, guard)
+        watches = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(watch_loop())]
+        stack.push_async_callback(end, *watches)
+
+        async def writable() -> None:
+            await connections.ping()
+            await mailbox.probe()
+
         url = ""
         if http:
             web = application(
                 [route for platform in platforms.values() for route in platform.routes()],
                 probes={
-                    "redis": connections.ping,
+                    "redis": writable,
+                    "clock": partial(same_time, connections.time),
                     "database": database.ping,
                     **{name: platform.ping for name, platform in platforms.items()},
                 },
+                read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
@@ -277,6 +287,7 @@ def plug_in(
             tenant_of=settings.tenant_of,
             sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
             channel_rules=channels.rules,
+            waited=partial(waited, name),
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:

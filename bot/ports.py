@@ -345,6 +345,23 @@ class DeadLetter:
     author: Person
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits in the mailbox.
+
+    Args:
+        ready: threads that are due and that nobody has taken.
+        oldest_s: how long the longest waiting of them has been due.
+        open: messages that are accepted and not settled.
+        dead: dead letters.
+    """
+
+    ready: int
+    oldest_s: float
+    open: int
+    dead: int
+
+
 class Mailbox(Protocol):
     """Threads as actors: an inbox, a record, and a lease each. Every operation is idempotent under client retry.
 
@@ -417,6 +434,9 @@ class Mailbox(Protocol):
 
     async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
         """Mail that is accepted and not yet on the record."""
+
+    async def backlog(self) -> Backlog:
+        """What waits at this moment."""
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
         """Turns that were given up, oldest first."""
@@ -522,6 +542,37 @@ class Desk(Protocol):
 
     async def record_vote(self, tenant: str, *, thread: str, turn: int, person: str, value: int) -> None:
         """Keep a vote; a later one of the same person on the same turn replaces it."""
+
+
+# --------------------------------------------------------------------------------------------------------- budgets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """How much of one limit is used.
+
+    Args:
+        scope: whose it is: `thread`, `person`, `organisation` or `day` (everybody together).
+        unit: `calls`, `tokens` or `money` (in the currency of the settings).
+        ends_at: when counting begins anew, aware UTC; nothing while nothing is counted.
+    """
+
+    scope: str
+    unit: str
+    used: float
+    limit: float
+    ends_at: datetime | None = None
+
+
+class Budgets(Protocol):
+    """What may be spent on models, and what was."""
+
+    async def status(self, thread: ThreadKey, person: Person | None = None) -> Sequence[BudgetLine]:
+        """Every limit that is set and concerns this thread and, when one is named, this person.
+
+        Raises:
+            Transient: the counts cannot be read.
+        """
 
 
 # ---------------------------------------------------------------------------------------------------------- models
@@ -676,6 +727,7 @@ class Resources:
         tenant_of: space -> tenant.
         sealer: for secrets that the adapter must keep.
         channel_rules: what admins set for the channel of a thread.
+        waited: told of every wait that the platform's rate limits ask for, in seconds.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
     """
 
@@ -685,4 +737,5 @@ class Resources:
     tenant_of: Callable[[str], str]
     sealer: Sealer
     channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
+    waited: Callable[[float], None] = lambda seconds: None
     demo: bool = False

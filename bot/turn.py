@@ -23,7 +23,7 @@ from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Results
-from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURNS
+from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURN_SECONDS, TURNS
 from bot.ports import Lease, Order, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
 from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, STOPPED, TIME_LIMIT
 from bot.services import Services
@@ -86,6 +86,7 @@ class TurnRun:
             FENCED.inc()
             outcome = "fenced"
         TURNS.labels(outcome=outcome).inc()
+        TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
 
     async def _live(self) -> str:

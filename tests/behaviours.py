@@ -265,6 +265,13 @@ FAULTS = (
     Behaviour("faults.window", "A context that is too long is cut to half, once.", "F34"),
 )
 
+OPERATE = (
+    Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
+    Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
+    Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
+    Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
+)
+
 CONFIG = (
     Behaviour("config.readable", "Everything that is wrong is said at once, by name, without a secret.", "design 9"),
     Behaviour("config.defaults", "Absent and empty settings have their documented defaults.", "design 9"),

@@ -13,6 +13,7 @@ All keys of a partition carry one hash tag, so that each script stays inside one
 | `frontdesk:{p}:turns:T` | list    | retention   | the record: a row per turn, append-only; erasing empties a row |
 | `frontdesk:{p}:meta:T`  | hash    | retention   | the thread's state, field by field in `FIELDS` |
 | `frontdesk:{p}:seen:E`  | string  | 25 h        | one platform identity of an accepted event |
+| `frontdesk:{p}:probe`   | string  | 1 min       | written to see that writing works |
 | `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order |
 | `frontdesk:partitions`  | string  | for ever    | the number of partitions, refused when it changes |
 | `frontdesk:state:N:K`   | any     | the owner's | shared state of owner N under key K |
@@ -84,6 +85,10 @@ class Partition:
     @property
     def news(self) -> str:
         return f"frontdesk:{{{self.number}}}:news"
+
+    @property
+    def probe(self) -> str:
+        return f"frontdesk:{{{self.number}}}:probe"
 
     def inbox(self, thread: ThreadKey) -> str:
         return f"frontdesk:{{{self.number}}}:inbox:{thread}"
