@@ -41,7 +41,7 @@ from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
 from bot.verification import Verification
-from bot.vitals import Vitals, same_time, watch_loop
+from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -164,17 +164,16 @@ async def running(
             await connections.ping()
             await mailbox.probe()
 
+        others: dict[str, Probe] = {
+            "clock": partial(same_time, connections.time),
+            **{name: platform.ping for name, platform in platforms.items()},
+        }
         url = ""
         if http:
             web = application(
                 [route for platform in platforms.values() for route in platform.routes()],
-                probes={
-                    "redis": writable,
-                    "clock": partial(same_time, connections.time),
-                    "database": database.ping,
-                    **{name: platform.ping for name, platform in platforms.items()},
-                },
-                read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
+                probes={"redis": writable, "database": database.ping, **others},
+                read_vitals=Vitals(mailbox, redis=writable, database=database.ping, others=others).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -13,6 +13,7 @@ from bot.observe import (
     DATABASE_UP,
     DEAD_LETTERS,
     LOOP_LAG,
+    PART_READY,
     QUEUE_AGE,
     QUEUE_OPEN,
     QUEUE_READY,
@@ -67,18 +68,23 @@ class Vitals:
         mailbox: whose backlog is told.
         redis: writes to Redis.
         database: reaches the database.
+        others: the other parts that `/readyz` asks, by name.
     """
 
-    def __init__(self, mailbox: Mailbox, *, redis: Probe, database: Probe) -> None:
+    def __init__(self, mailbox: Mailbox, *, redis: Probe, database: Probe, others: Mapping[str, Probe]) -> None:
         self._mailbox = mailbox
         self._redis = redis
         self._database = database
+        self._others = others
 
     async def read(self) -> None:
         """Look at everything; what cannot be reached keeps its last numbers, and is told as down."""
-        up = await asyncio.gather(state(self._redis), state(self._database), state(self._backlog))
+        probes = [self._redis, self._database, self._backlog, *self._others.values()]
+        up = await asyncio.gather(*map(state, probes))
         REDIS_UP.set(up[0] == "ok")
         DATABASE_UP.set(up[1] == "ok")
+        for name, told in zip(self._others, up[3:], strict=True):
+            PART_READY.labels(part=name).set(told == "ok")
 
     async def _backlog(self) -> None:
         backlog = await self._mailbox.backlog()
