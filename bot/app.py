@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -17,29 +18,36 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from bot.breaker import Breakers
+from bot.budget import LedgerBudgets, Meter
 from bot.channels import ChannelBook
 from bot.config import Settings
 from bot.errors import ConfigError
+from bot.gate import MessageGate
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
 from bot.observe import waited
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
-from bot.secrets import Vault
+from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
+from bot.tracing import open_tracing
 from bot.verification import Verification
 from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
@@ -58,12 +66,23 @@ DEMO_PLATFORMS = {"web": REGISTRY["web"]}
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
 
+class Role(StrEnum):
+    """What a process does: hold the platforms' sockets and serve HTTP, run turns, or both."""
+
+    ALL = "all"
+    PLATFORMS = "platforms"
+    WORKERS = "workers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A Frontdesk whose parts are reached and connected.
 
     Args:
         url: where the HTTP port answers; empty when none was asked for.
+        platforms: what turns are answered through; their sockets are held only in a role with platforms.
+        worker: runs turns; none in a role without workers.
+        role: what `run` does.
     """
 
     settings: Settings
@@ -71,20 +90,23 @@ class App:
     mailbox: Mailbox
     intake: Intake
     platforms: Mapping[str, Platform]
-    worker: Worker
+    worker: Worker | None
     database: Database
+    role: Role = Role.ALL
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
-        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
-        worker = asyncio.create_task(self.worker.run())
+        platforms = () if self.role is Role.WORKERS else self.platforms.values()
+        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in platforms]
+        workers = [asyncio.create_task(self.worker.run())] if self.worker is not None else []
         try:
-            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, *workers}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            worker.cancel()  # once: a second time would cut its drain short
-            await asyncio.wait({worker})
+            for worker in workers:
+                worker.cancel()  # once: a second time would cut its drain short
+                await asyncio.wait({worker})
             await end(*sockets)
 
 
@@ -97,6 +119,7 @@ async def running(
     registry: Mapping[str, PlatformMaker] | None = None,
     http: bool = True,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
+    role: Role = Role.ALL,
 ) -> AsyncIterator[App]:
     """Connect everything, and take it apart again in the opposite order.
 
@@ -106,12 +129,15 @@ async def running(
         registry: the platforms to plug in; `adapters.REGISTRY` when absent.
         http: open the HTTP port.
         fetch: how a picture behind a link is downloaded; guarded, from the internet, when absent.
+        role: what this process does.
 
     Raises:
         ConfigError: something in the settings, or something that they name, does not work.
         Transient: Redis cannot be reached.
     """
     async with AsyncExitStack() as stack:
+        if role is not Role.ALL:
+            _refuse_alone(settings)
         connections = await stack.enter_async_context(open_connections(settings))
         state = RedisSharedState(connections.commands, "app", listener=connections.listener)
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
@@ -122,70 +148,102 @@ async def running(
         if is_demo:
             await demo.fill(database)
         desk = SqlDesk(database)
-        chat, vision = await stack.enter_async_context(open_models(settings))
-        kit = tools.Kit(
-            database=database,
-            desk=desk,
-            vision=vision,
-            fetch=fetch or GuardedFetch(),
-            tickets_per_day=settings.tickets_per_day,
-        )
-        source = await stack.enter_async_context(
-            tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
-        )
         grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
         vault = Vault(state.within("vault"), _secret_key(settings))
         verification = Verification(state.within("verification"), grants, desk)
         platforms = plug_in(
             settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
         )
-        services = Services(
-            mailbox=mailbox,
-            platforms=platforms,
-            loop=_loop(settings, chat),
-            system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
-            grants=grants,
-            vault=vault,
-            verification=verification,
-            tool_state=state.within("tools"),
-            tenant_of=settings.tenant_of,
-            link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
-            history_tokens=settings.history_tokens,
-            turn_timeout_s=settings.turn_timeout_s,
-            lease_s=settings.lease_s,
-            attempts=settings.max_attempts,
-        )
-        watches = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(watch_loop())]
-        stack.push_async_callback(end, *watches)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
+        watches = [guard_memory(connections.commands, mailbox), watch_loop(), budgets.run()]
+        stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
 
         async def writable() -> None:
             await connections.ping()
             await mailbox.probe()
 
-        others: dict[str, Probe] = {
+        probes: dict[str, Probe] = {
+            "redis": writable,
             "clock": partial(same_time, connections.time),
-            **{name: platform.ping for name, platform in platforms.items()},
+            "database": database.ping,
         }
+        worker = None
+        if role is not Role.PLATFORMS:
+            meter = Meter(settings.prices, settings.budget_turn)
+            chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
+            kit = tools.Kit(
+                database=database,
+                desk=desk,
+                vision=vision,
+                fetch=fetch or GuardedFetch(),
+                tickets_per_day=settings.tickets_per_day,
+            )
+            source = await stack.enter_async_context(
+                tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+            )
+            tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+            breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+            breaker = breakers.of("model")
+            model = MeteredModel(chat, name=settings.openai_model, breaker=breaker, meter=meter, tracer=tracer)
+            probes["model"] = model.ready
+            services = Services(
+                mailbox=mailbox,
+                platforms=platforms,
+                loop=_loop(settings, model),
+                system=SystemPrompt(_handbook(settings)),
+                toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+                budgets=budgets,
+                modelless=Modelless(
+                    desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day
+                ),
+                tracer=tracer,
+                grants=grants,
+                vault=vault,
+                verification=verification,
+                tool_state=state.within("tools"),
+                tenant_of=settings.tenant_of,
+                link_hosts=settings.link_hosts,
+                canaries=settings.secrets(),
+                history_tokens=settings.history_tokens,
+                turn_timeout_s=settings.turn_timeout_s,
+                lease_s=settings.lease_s,
+                attempts=settings.max_attempts,
+            )
+            worker = Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s)
         url = ""
         if http:
+            served = {} if role is Role.WORKERS else platforms
+            probes |= {name: platform.ping for name, platform in served.items()}
             web = application(
-                [route for platform in platforms.values() for route in platform.routes()],
-                probes={"redis": writable, "database": database.ping, **others},
-                read_vitals=Vitals(mailbox, redis=writable, database=database.ping, others=others).read,
+                [route for platform in served.values() for route in platform.routes()],
+                probes=probes,
+                read_vitals=Vitals(mailbox, probes).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
             url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of)
         yield App(
             settings=settings,
             url=url,
             mailbox=mailbox,
-            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
+            intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
             platforms=platforms,
-            worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
+            worker=worker,
             database=database,
+            role=role,
+        )
+
+
+def _refuse_alone(settings: Settings) -> None:
+    """Processes that share the work must share what it is kept in.
+
+    Raises:
+        ConfigError: Redis is one that no other process can use.
+    """
+    if settings.redis_url is None:
+        raise ConfigError(
+            "REDIS_URL is not set; `--only` is for several processes on one Redis. Set it to the Redis that they share."
         )
 
 
@@ -228,8 +286,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings."""
+async def open_models(
+    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
+) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings.
+
+    Args:
+        used: told what each picture cost; what a chat costs it says itself.
+    """
     if settings.openai_api_key is None:
         raise ConfigError(NO_KEY)
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -246,7 +310,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(
-            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+            api_key=key,
+            base_url=base_url,
+            model=settings.vision_model,
+            total_timeout_s=settings.model_timeout_s / 2,
+            used=used,
         )
         stack.push_async_callback(vision.aclose)
         yield chat, vision

@@ -526,8 +526,16 @@ class Desk(Protocol):
         customer: str | None,
         thread: str,
         idempotency_key: str,
+        per_day: int | None = None,
     ) -> Ticket:
-        """Open a ticket, once per key: the same key gives the same ticket."""
+        """Open a ticket, once per key: the same key gives the same ticket.
+
+        Args:
+            per_day: how many this person may open in 24 hours; no limit when absent.
+
+        Raises:
+            ToolDenied: `too_many_tickets`.
+        """
 
     async def find_ticket(self, tenant: str, number: int) -> Ticket | None: ...
 
@@ -552,8 +560,8 @@ class BudgetLine:
     """How much of one limit is used.
 
     Args:
-        scope: whose it is: `thread`, `person`, `organisation` or `day` (everybody together).
-        unit: `calls`, `tokens` or `money` (in the currency of the settings).
+        scope: whose it is: `thread`, `person`, `organisation`, `day` (everybody together), or `messages` of a person.
+        unit: `calls`, `tokens`, `money` (in the currency of the settings), or `messages`.
         ends_at: when counting begins anew, aware UTC; nothing while nothing is counted.
     """
 
@@ -562,6 +570,36 @@ class BudgetLine:
     used: float
     limit: float
     ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Something that is counted for a while, from the first of it on."""
+
+    name: str
+    lasts_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a window holds, and when it ends, aware UTC."""
+
+    total: int
+    ends_at: datetime
+
+
+class Counts(Protocol):
+    """Counts that every process adds to.
+
+    Raises:
+        Transient: they cannot be reached.
+    """
+
+    async def add(self, amounts: Mapping[Window, int]) -> Mapping[Window, Counted]:
+        """Add, and tell what the windows hold after it."""
+
+    async def read(self, windows: Sequence[Window]) -> Mapping[Window, Counted]:
+        """What the windows hold, those left out that hold nothing."""
 
 
 class Budgets(Protocol):

@@ -18,14 +18,17 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from bot import tracing
+from bot.budget import Over, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Results
-from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURN_SECONDS, TURNS
-from bot.ports import Lease, Order, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
-from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, STOPPED, TIME_LIMIT
+from bot.metered import RESTING, TURN_BUDGET
+from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
+from bot.ports import Lease, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted
+from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, MODEL_AWAY, STOPPED, TIME_LIMIT, TURN_LIMIT
 from bot.services import Services
 from bot.speech import BETWEEN, Speech
 from bot.tasks import end
@@ -80,11 +83,18 @@ class TurnRun:
         lease = self._turn.lease
         if lease.attempt > 1:
             TAKEOVERS.inc()
-        try:
-            outcome = await self._live()
-        except LeaseLost:
-            FENCED.inc()
-            outcome = "fenced"
+        spending, outcome = begin_spending(), "crashed"
+        with self._services.tracer.within(tracing.INVOKE_AGENT, "frontdesk", self._traced()) as span:
+            try:
+                outcome = await self._live()
+            except LeaseLost:
+                FENCED.inc()
+                outcome = "fenced"
+            finally:
+                if spending.calls:
+                    self._services.budgets.spend(lease.thread, self._turn.author, spending)
+                span.note(tracing.OUTCOME, outcome)
+                span.end("crashed" if outcome == "crashed" else None)
         TURNS.labels(outcome=outcome).inc()
         TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
@@ -98,6 +108,10 @@ class TurnRun:
         if lease.committed is None and not self._turn.is_to_be_answered:
             await self._mailbox.done(lease)
             return "recorded"
+        if lease.committed is None and not lease.exhausted:
+            over = self._services.budgets.over(lease.thread, self._turn.author)
+            if over is not None:
+                return await self._limited(platform, over)
         stream = platform.reply(lease)
         try:
             if lease.committed is not None:
@@ -105,6 +119,31 @@ class TurnRun:
             if lease.exhausted:
                 return await self._close(stream, APOLOGY, dead="crash")
             return await self._answer(stream, Calls(self._turn, self._services, platform))
+        except BaseException:
+            await stream.abandon()
+            raise
+
+    def _traced(self) -> dict[str, str | int]:
+        lease = self._turn.lease
+        return {
+            tracing.AGENT: "frontdesk",
+            tracing.CONVERSATION: str(lease.thread),
+            tracing.PLATFORM: lease.thread.platform,
+            tracing.TURN: lease.turn,
+            tracing.ATTEMPT: lease.attempt,
+        }
+
+    async def _limited(self, platform: Platform, over: Over) -> str:
+        """Serve without the model, because a limit on spending is reached."""
+        turn, modelless = self._turn, self._services.modelless
+        words = await modelless.words(turn, self._services.tenant_of(turn.lease.thread.space), over)
+        await modelless.tell_admins(turn, platform, over)
+        if not words:
+            await self._mailbox.done(turn.lease)
+            return "limited"
+        stream = platform.reply(turn.lease)
+        try:
+            return await self._close(stream, words, outcome="limited")
         except BaseException:
             await stream.abandon()
             raise
@@ -119,8 +158,7 @@ class TurnRun:
             except Transient as failure:
                 return await self._later(stream, failure)
             except Permanent as failure:
-                log.error("turn_failed", reason=failure.reason)
-                return await self._close(stream, APOLOGY, dead=failure.reason)
+                return await self._never(stream, failure)
             if answered is not None:
                 text = speech.clean(answered.text) if answered.replaces else speech.finish()
                 return await self._close(stream, text, outcome="answered")
@@ -161,7 +199,6 @@ class TurnRun:
                         if released := speech.hear(event.text):
                             await self._show(speech, released)
                     case Asked():
-                        _count(event.usage)
                         said = AssistantTurn(text=speech.finish(), at=datetime.now(UTC), tool_calls=event.calls)
                         async with self._lock:
                             await self._record([said])
@@ -174,7 +211,6 @@ class TurnRun:
                     case Results():
                         await self._record_results(stream, event)
                     case Answered():
-                        _count(event.usage)
                         return event
         raise Transient("model_stream_unfinished")
 
@@ -259,11 +295,26 @@ class TurnRun:
         lease = self._turn.lease
         hopeless = (failure.retry_after_s or 0.0) > self._services.turn_timeout_s
         log.warning("turn_interrupted", reason=failure.reason, attempt=lease.attempt)
+        if failure.reason == "model_rate_limited":
+            waited("model", self._delay_s(failure))
         if hopeless or lease.attempt >= self._services.attempts:
             return await self._close(stream, APOLOGY, dead=failure.reason)
         await stream.abandon()
         await self._mailbox.release(lease, delay_s=self._delay_s(failure))
         return "retried"
+
+    async def _never(self, stream: ReplyStream, failure: Permanent) -> str:
+        """Trying again cannot help: an honest sentence, and a dead letter unless nothing is left to be answered."""
+        if failure.reason == TURN_BUDGET:
+            return await self._close(stream, TURN_LIMIT, outcome="turn_budget")
+        log.error("turn_failed", reason=failure.reason)
+        if failure.reason != RESTING:
+            return await self._close(stream, APOLOGY, dead=failure.reason)
+        tenant = self._services.tenant_of(self._turn.lease.thread.space)
+        words = await self._services.modelless.words(self._turn, tenant, None)
+        if words != MODEL_AWAY:
+            return await self._close(stream, words, outcome="limited")
+        return await self._close(stream, words, dead=failure.reason)
 
     def _delay_s(self, failure: Transient) -> float:
         return failure.retry_after_s or BACKOFF_S[min(self._turn.lease.attempt, len(BACKOFF_S)) - 1]
@@ -336,10 +387,3 @@ class TurnRun:
         if self._speech is None or self._speech.is_shown or self._writes or self._joins >= JOINS:
             return False
         return self._is_working and self._interrupt is None and not self._turn.progress().pending
-
-
-def _count(usage: Usage | None) -> None:
-    if usage is not None:
-        INPUT_TOKENS.inc(usage.input_tokens)
-        CACHED_TOKENS.inc(usage.cached_tokens)
-        OUTPUT_TOKENS.inc(usage.output_tokens)

@@ -66,25 +66,21 @@ class Vitals:
 
     Args:
         mailbox: whose backlog is told.
-        redis: writes to Redis.
-        database: reaches the database.
-        others: the other parts that `/readyz` asks, by name.
+        probes: what `/readyz` asks; `redis` and `database` are among them.
     """
 
-    def __init__(self, mailbox: Mailbox, *, redis: Probe, database: Probe, others: Mapping[str, Probe]) -> None:
+    def __init__(self, mailbox: Mailbox, probes: Mapping[str, Probe]) -> None:
         self._mailbox = mailbox
-        self._redis = redis
-        self._database = database
-        self._others = others
+        self._probes = probes
 
     async def read(self) -> None:
         """Look at everything; what cannot be reached keeps its last numbers, and is told as down."""
-        probes = [self._redis, self._database, self._backlog, *self._others.values()]
-        up = await asyncio.gather(*map(state, probes))
-        REDIS_UP.set(up[0] == "ok")
-        DATABASE_UP.set(up[1] == "ok")
-        for name, told in zip(self._others, up[3:], strict=True):
-            PART_READY.labels(part=name).set(told == "ok")
+        *told, _ = await asyncio.gather(*map(state, self._probes.values()), state(self._backlog))
+        up = {name: each == "ok" for name, each in zip(self._probes, told, strict=True)}
+        REDIS_UP.set(up["redis"])
+        DATABASE_UP.set(up["database"])
+        for name, is_up in up.items():
+            PART_READY.labels(part=name).set(is_up)
 
     async def _backlog(self) -> None:
         backlog = await self._mailbox.backlog()

@@ -272,6 +272,33 @@ OPERATE = (
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
 )
 
+ROLES = (
+    Behaviour(
+        "roles.split", "Sockets and turns run in processes of their own, several of each on one Redis.", "issue 6"
+    ),
+    Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
+    Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
+)
+
+LIMITS = (
+    Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
+    Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),
+    Behaviour("limits.shared", "What one process spends another knows; what Redis missed is brought later.", "issue 6"),
+    Behaviour("limits.polite", "At a limit the customer is told once, the admins once, no model is asked.", "issue 6"),
+    Behaviour("limits.ticket", "Whoever the model may not serve can still open a ticket.", "issue 6"),
+    Behaviour("limits.turn", "A turn that has spent what it may ends with an honest sentence.", "issue 6"),
+    Behaviour("limits.messages", "Who sends 500 messages an hour is told once and costs no model call.", "F76"),
+    Behaviour("breaker.states", "A part that keeps failing is left alone, then tried by one.", "issue 6"),
+    Behaviour("breaker.model", "While the model is left alone customers are told at once, and operators.", "issue 6"),
+    Behaviour("breaker.tool", "A tool that keeps failing is left alone; the model is told, others work.", "F64"),
+    Behaviour("traces.turn", "A turn is one trace, with a span for each model request and tool call.", "issue 6"),
+    Behaviour("traces.masked", "A trace holds what was said only when asked to, and secrets never.", "issue 6"),
+    Behaviour(
+        "traces.off", "Without a place for traces there are none; with one that is away nothing waits.", "issue 6"
+    ),
+)
+
 CONFIG = (
     Behaviour("config.readable", "Everything that is wrong is said at once, by name, without a secret.", "design 9"),
     Behaviour("config.defaults", "Absent and empty settings have their documented defaults.", "design 9"),

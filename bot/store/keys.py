@@ -16,6 +16,7 @@ All keys of a partition carry one hash tag, so that each script stays inside one
 | `frontdesk:{p}:probe`   | string  | 1 min       | written to see that writing works |
 | `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order |
 | `frontdesk:partitions`  | string  | for ever    | the number of partitions, refused when it changes |
+| `frontdesk:rate:W`      | counter | its window  | what was spent or sent in a window (`limits`' name of it) |
 | `frontdesk:state:N:K`   | any     | the owner's | shared state of owner N under key K |
 
 `T` is `str(ThreadKey)`, `E` the platform's name and the event's identity.
@@ -53,6 +54,11 @@ PARTITION_COUNT = "frontdesk:partitions"
 def state(namespace: str, key: str) -> str:
     """The key of a shared fact."""
     return f"frontdesk:state:{namespace}:{key}"
+
+
+def rate(window: str) -> str:
+    """The key of what is counted in a window."""
+    return f"frontdesk:rate:{window}"
 
 
 def partition_of(thread: ThreadKey, partitions: int) -> int:

@@ -28,8 +28,8 @@ SCRAPED = frozenset({"job", "instance"})
 """Labels that every scrape adds."""
 
 FUNCTIONS = frozenset(
-    "absent and avg bool by count group_left group_right histogram_quantile ignoring increase max min offset on or rate sum "
-    "unless vector without".split()
+    "absent and avg bool by count group_left group_right histogram_quantile ignoring increase max min offset on or "
+    "rate sum unless vector without".split()
 )
 
 

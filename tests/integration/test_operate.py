@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.errors import Transient
 from bot.store.client import Connections
@@ -16,7 +18,6 @@ from bot.vitals import LAG_EVERY_S, same_time
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.servers.redis import RedisServer, serving
-from tests.stages.customers import becomes
 from tests.stages.meters import Meters
 from tests.stages.play import environment, played
 from tests.stages.web import WebStage, web_stage
@@ -45,6 +46,7 @@ SERIES = {
     "frontdesk_redis_up": set(),
     "frontdesk_redis_memory_ratio": set(),
     "frontdesk_db_up": set(),
+    "frontdesk_part_ready": {"part"},
     "frontdesk_loop_lag_seconds": set(),
     "frontdesk_breaker_open": {"part"},
     "frontdesk_rate_limit_waits_total": {"where"},
@@ -77,11 +79,11 @@ async def test_the_metrics_are_these_with_these_labels(stage: WebStage) -> None:
     ours = {line.split()[2]: line.split()[3] for line in text.splitlines() if line.startswith("# TYPE frontdesk_")}
     named = {name for name in ours if not name.endswith("_created")}
     assert named == set(SERIES)
-    bookkeeping = {"le", "quantile"}
-    for (name, labels), _ in (await Meters(stage.app.url).all()).items():
-        if name.startswith("frontdesk_"):
-            family = next(known for known in sorted(SERIES, reverse=True) if name.startswith(known.removesuffix("_total")))
-            assert {label for label, _ in labels} - bookkeeping == SERIES[family], name
+    for family in text_string_to_metric_families(text):
+        if family.name.startswith("frontdesk_") and not family.name.endswith("_created"):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            for sample in family.samples:
+                assert set(sample.labels) - {"le"} == SERIES[name], sample
 
 
 @pytest.mark.behaviour("operate.metrics")
@@ -109,9 +111,7 @@ async def test_a_conversation_is_counted(stage: WebStage, model: ScriptedModel) 
 
 
 @pytest.mark.behaviour("operate.metrics")
-async def test_the_model_is_priced_and_its_faults_are_counted(
-    variables: dict[str, str], model: ScriptedModel
-) -> None:
+async def test_the_model_is_priced_and_its_faults_are_counted(variables: dict[str, str], model: ScriptedModel) -> None:
     prices = {
         "PRICE_PER_MILLION_INPUT_TOKENS": "1000",
         "PRICE_PER_MILLION_CACHED_TOKENS": "100",
@@ -178,9 +178,7 @@ async def ready(url: str) -> tuple[int, dict[str, str]]:
 
 
 @pytest.mark.behaviour("operate.ready")
-async def test_a_redis_that_takes_no_writes_makes_a_process_unready(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_redis_that_takes_no_writes_makes_a_process_unready(variables: dict[str, str], tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "redis", {"appendfsync": "no"})
     with serving(server):
         async with played({**variables, "REDIS_URL": server.url}) as app:
@@ -203,17 +201,13 @@ async def test_a_redis_that_takes_no_writes_makes_a_process_unready(
 
 
 @pytest.mark.behaviour("operate.clock")
-@pytest.mark.parametrize(("off", "told"), [(-600, "clock_skew"), (600, "clock_skew"), (20, "")])
-async def test_a_clock_that_is_off_by_ten_minutes_is_noticed(redis_url: str, off: int, told: str) -> None:
+@pytest.mark.parametrize("off_s", [-600, 600, 20])
+async def test_a_clock_that_is_off_by_ten_minutes_is_noticed(redis_url: str, off_s: int) -> None:
     connections = Connections(redis_url)
 
     def now() -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=off)
+        return datetime.now(UTC) + timedelta(seconds=off_s)
 
-    try:
+    with pytest.raises(Transient, match="clock_skew") if abs(off_s) > 60 else contextlib.nullcontext():
         await same_time(connections.time, now)
-        assert not told
-    except Transient as failure:
-        assert failure.reason == told
-    finally:
-        await connections.aclose()
+    await connections.aclose()
