@@ -149,17 +149,6 @@ def check() -> None:
     _main(work, quiet=True)
 
 
-@cli.command("slack-manifest")
-def print_slack_manifest(
-    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
-    many: Annotated[
-        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
-    ] = False,
-) -> None:
-    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
-    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
-
-
 @cli.command()
 def audit(
     count: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many entries.")] = 100,
@@ -174,6 +163,17 @@ def audit(
                 _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
     _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

@@ -456,6 +456,24 @@ MODEL = (
     Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
 )
 
+DESK = (
+    Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
+    Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
+    Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
+    Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
+    Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
+    Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
+    Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
+    Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
+    Behaviour("desk.budget", "What is spent can be seen.", "issue 6"),
+    Behaviour("desk.tickets", "A change of a ticket is told in its thread, once.", "issue 6"),
+    Behaviour("desk.votes", "A vote can be explained and changed; a closed case is judged once.", "issue 6"),
+    Behaviour("desk.channel", "A channel says what begins a conversation and how it is led.", "issue 6"),
+    Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
+)
+
 SLACK = (
     Behaviour("slack.stand_in", "The tests' own Slack is understood by Slack's own libraries.", "style, habit 8"),
     Behaviour(
@@ -526,11 +544,7 @@ SLACK = (
 )
 
 SLACK_RULES = (
-    Behaviour(
-        "slack.settings",
-        "Settings of Slack that make no whole are said at once, without a token.",
-        "design 9, settings",
-    ),
+    Behaviour("slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9"),
     Behaviour(
         "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
     ),
@@ -539,24 +553,6 @@ SLACK_RULES = (
         "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
     ),
     Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
-)
-
-DESK = (
-    Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
-    Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
-    Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
-    Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
-    Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
-    Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
-    Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
-    Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
-    Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
-    Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
-    Behaviour("desk.budget", "What is spent can be seen.", "issue 6"),
-    Behaviour("desk.tickets", "A change of a ticket is told in its thread, once.", "issue 6"),
-    Behaviour("desk.votes", "A vote can be explained and changed; a closed case is judged once.", "issue 6"),
-    Behaviour("desk.channel", "A channel says what begins a conversation and how it is led.", "issue 6"),
-    Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
 )
 
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
@@ -569,7 +565,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a forum post, a thread of others and a DM are answered in place.",
+        "A mention opens a thread from its message; forum posts, others' threads and DMs are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -636,6 +632,56 @@ DISCORD = (
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(
         "discord.in_time", "Interactions are answered within three seconds, also under load.", "issue 5, answers"
+    ),
+)
+
+DEPLOY = (
+    Behaviour(
+        "deploy.image",
+        "The Dockerfile's steps install the locked wheels by hash and make a Frontdesk that runs, not as root, on a "
+        "root that nothing writes to.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.health", "The image's health check is passed by a process that answers, and by no other.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.compose",
+        "compose.yaml fits its schema; its secrets are made by one command, mounted as files and read by name.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.stores",
+        "The Redis of compose and of the small overlay keeps what it acknowledged, evicts nothing, and asks who calls.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.manifests",
+        "The overlays render to objects of Kubernetes whose fields exist and whose references resolve.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.confined",
+        "Every container runs as a numbered user without capabilities on a read-only root, within limits.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.network", "Pods reach what they need and nothing else, and nobody reaches the stores.", "issue 6"
+    ),
+    Behaviour("deploy.drain", "Whoever stops a process gives it longer than DRAIN_S.", "design 5, SIGTERM drains"),
+    Behaviour(
+        "deploy.unit", "The systemd unit runs the command there is, confined, and gives it time to drain.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.alerts", "Alerts fire when they should and not otherwise, and each leads to its page.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.metrics", "Alerts and dashboard ask for metrics and labels that the program has.", "issue 6, proof"
+    ),
+    Behaviour("deploy.runbook", "The commands and settings that operators are told of are there.", "issue 6, runbook"),
+    Behaviour("deploy.tail", "An append-only file with a damaged tail is mended as the runbook says.", "fault F15"),
+    Behaviour(
+        "deploy.restore", "A backup made and restored as the runbook says holds what was accepted.", "issue 6, runbook"
     ),
 )
 

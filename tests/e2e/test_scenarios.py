@@ -27,31 +27,25 @@ from tests.stages.search import places_of
 from tests.stages.slack import slack_stage
 from tests.stages.web import web_stage
 
-PLATFORMS = ("web", "console", "discord", "slack")
+PLATFORMS = ("web", "console", "slack", "discord")
 
 IN_SHORT = {
-    "discord-direct": (
-        "acceptance.order",
-        "acceptance.receipt",
-        "acceptance.ticket",
-        "acceptance.secret",
-        "acceptance.languages",
-    ),
     "slack-http": ("acceptance.receipt", "acceptance.ticket"),
     "slack-updates": ("acceptance.order", "acceptance.secret"),
     "slack-direct": ("acceptance.login", "acceptance.languages"),
+    "discord-direct": ("acceptance.order", "acceptance.receipt", "acceptance.secret", "acceptance.languages"),
 }
 """Other ways to talk on a platform, each shown by a few scenarios."""
 
 STAGES: dict[str, Callable[[dict[str, str], Path], AbstractAsyncContextManager[Stage]]] = {
     "web": lambda variables, _: web_stage(variables),
     "console": console_stage,
-    "discord": lambda variables, _: discord_stage(variables, direct=False),
-    "discord-direct": lambda variables, _: discord_stage(variables, direct=True),
     "slack": lambda variables, _: slack_stage(variables),
     "slack-http": lambda variables, _: slack_stage(variables, mode="http"),
     "slack-updates": lambda variables, _: slack_stage(variables, streaming="off"),
     "slack-direct": lambda variables, _: slack_stage(variables, channel="im"),
+    "discord": lambda variables, _: discord_stage(variables),
+    "discord-direct": lambda variables, _: discord_stage(variables, direct=True),
 }
 
 
