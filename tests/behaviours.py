@@ -540,6 +540,15 @@ SLACK = (
     ),
     Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
     Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour(
+        "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
+    ),
+    Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
+    Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
+    Behaviour(
+        "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
+    ),
+    Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
 )
 
