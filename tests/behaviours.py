@@ -134,6 +134,7 @@ MAILBOX = (
 STATE = (
     Behaviour("state.facts", "Shared facts are seen by every process, and by no other owner.", "design 2"),
     Behaviour("state.compare", "Of several who set the same fact at once, one wins.", "design 3"),
+    Behaviour("state.agenda", "An item comes up at its time for one who asks, until it is dealt with.", "issue 6"),
     Behaviour("state.log", "A log keeps its order, and a subscriber misses nothing after its first item.", "design 3"),
 )
 
@@ -178,6 +179,7 @@ PEOPLE = (
 )
 
 CRASHES = (
+    Behaviour("crash.human", "A process killed while it calls a human leaves the call to the next.", "acceptance 21"),
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
     Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
     Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
@@ -273,6 +275,7 @@ CONFIG = (
 )
 
 CLI = (
+    Behaviour("cli.audit", "The audit is printed, and nothing can change it.", "issue 6"),
     Behaviour("cli.readable", "Wrong settings end in one readable list and status 2, never a traceback.", "issue 2"),
     Behaviour("cli.check", "`check` reaches every part and says how to mend what is missing.", "issue 2"),
     Behaviour("cli.chat", "`chat` holds a conversation in a terminal, with or without a key.", "issue 2"),
@@ -416,11 +419,16 @@ MODEL = (
 DESK = (
     Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
     Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
+    Behaviour(
+        "acceptance.someone_else", "Somebody else's verification, form and buttons serve nobody.", "acceptance 7"
+    ),
     Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
     Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
     Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
     Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
+    Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
     Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
