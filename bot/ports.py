@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from bot.conversation import Conversation, Entry, ToolCall, ToolSpec, ToolTurn, Turn
+from bot.conversation import Conversation, Entries, Entry, ToolCall, ToolSpec, ToolTurn, Turn
 from bot.messages import Attachment, Event, IncomingMessage, Person, ThreadKey
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class Lease:
     exhausted: bool = False
 
     @property
-    def mail(self) -> tuple[Entry, ...]:
+    def mail(self) -> Entries:
         """The entries of this turn."""
         return self.record.entries[max(0, self.begins - self.record.start) :]
 
@@ -343,6 +343,23 @@ class DeadLetter:
     reason: str
     at: datetime
     author: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits in the mailbox.
+
+    Args:
+        ready: threads that are due and that nobody has taken.
+        oldest_s: how long the longest waiting of them has been due.
+        open: messages that are accepted and not settled.
+        dead: dead letters.
+    """
+
+    ready: int
+    oldest_s: float
+    open: int
+    dead: int
 
 
 class Mailbox(Protocol):
@@ -417,6 +434,9 @@ class Mailbox(Protocol):
 
     async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
         """Mail that is accepted and not yet on the record."""
+
+    async def backlog(self) -> Backlog:
+        """What waits at this moment."""
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
         """Turns that were given up, oldest first."""
@@ -565,8 +585,16 @@ class Desk(Protocol):
         thread: str,
         idempotency_key: str,
         organisation: str = "",
+        per_day: int | None = None,
     ) -> Ticket:
-        """Open a ticket, once per key: the same key gives the same ticket."""
+        """Open a ticket, once per key: the same key gives the same ticket.
+
+        Args:
+            per_day: how many this person may open in 24 hours; no limit when absent.
+
+        Raises:
+            ToolDenied: `too_many_tickets`.
+        """
 
     async def find_ticket(self, tenant: str, number: int) -> Ticket | None: ...
 
@@ -623,28 +651,61 @@ class Desk(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """One limit and what is used of it.
+class BudgetLine:
+    """How much of one limit is used.
 
     Args:
-        name: what is limited and for whom, in words.
-        limit: nothing: counted, not limited.
-        unit: such as `tokens`, `calls`, `USD`.
-        until: when counting begins anew, aware UTC.
+        scope: whose it is: `thread`, `person`, `organisation`, `day` (everybody together), or `messages` of a person.
+        unit: `calls`, `tokens`, `money` (in the currency of the settings), or `messages`.
+        ends_at: when counting begins anew, aware UTC; nothing while nothing is counted.
     """
 
-    name: str
+    scope: str
+    unit: str
     used: float
-    limit: float | None = None
-    unit: str = ""
-    until: datetime | None = None
+    limit: float
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Something that is counted for a while, from the first of it on."""
+
+    name: str
+    lasts_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a window holds, and when it ends, aware UTC."""
+
+    total: int
+    ends_at: datetime
+
+
+class Counts(Protocol):
+    """Counts that every process adds to.
+
+    Raises:
+        Transient: they cannot be reached.
+    """
+
+    async def add(self, amounts: Mapping[Window, int]) -> Mapping[Window, Counted]:
+        """Add, and tell what the windows hold after it."""
+
+    async def read(self, windows: Sequence[Window]) -> Mapping[Window, Counted]:
+        """What the windows hold, those left out that hold nothing."""
 
 
 class Budgets(Protocol):
-    """What is spent."""
+    """What may be spent on models, and what was."""
 
-    async def status(self, tenant: str, thread: ThreadKey) -> Sequence[Budget]:
-        """The budgets that a turn in this thread (or, without a root, this channel) would count to."""
+    async def status(self, thread: ThreadKey, person: Person | None = None) -> Sequence[BudgetLine]:
+        """Every limit that is set and concerns this thread and, when one is named, this person.
+
+        Raises:
+            Transient: the counts cannot be read.
+        """
 
 
 # ---------------------------------------------------------------------------------------------------------- models
@@ -799,6 +860,7 @@ class Resources:
         tenant_of: space -> tenant.
         sealer: for secrets that the adapter must keep.
         channel_rules: what admins set for the channel of a thread.
+        waited: told of every wait that the platform's rate limits ask for, in seconds.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
     """
 
@@ -808,4 +870,5 @@ class Resources:
     tenant_of: Callable[[str], str]
     sealer: Sealer
     channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
+    waited: Callable[[float], None] = lambda seconds: None
     demo: bool = False

@@ -18,6 +18,28 @@ CHANGE_YOUR_KEY = (
     "A note on safety: your message contained something that looks like a key or password, and others can read along "
     "here. I removed it before it was stored. Please change it."
 )
+ASK_FOR_TICKET = (
+    'If it is urgent, send a message that begins with the word "ticket" and says what is wrong: I open a ticket with '
+    "it, and a colleague takes care of it."
+)
+MODEL_AWAY = (
+    "I'm sorry, I cannot answer at the moment: a service that I need is not working. Your message is kept. "
+    f"{ASK_FOR_TICKET}"
+)
+LIMIT_REACHED = (
+    "I'm sorry, I have done as much here as I am allowed for now, so I do not answer until tomorrow. What you write is "
+    f"kept. {ASK_FOR_TICKET}"
+)
+TURN_LIMIT = (
+    "I'm sorry, this question takes more than I am allowed to spend on one. Could you ask for one part of it? "
+    f"{ASK_FOR_TICKET}"
+)
+TICKET_OPENED = "I have opened ticket {number} for you. A colleague takes care of it."
+NO_TICKET = 'What shall the ticket say? Send one message that begins with the word "ticket", and then what is wrong.'
+TICKET_LIMIT = "I'm sorry, you have opened as many tickets today as one person can. A colleague will look at them."
+TOO_MANY_MESSAGES = (
+    "You have sent more messages within an hour than I can take from one person. I read on when the hour is over."
+)
 THREAD_FULL = "There are many messages waiting here. Please give me a moment before you send more."
 BUSY = "We are very busy at the moment. Please send your message again in a minute."
 STAFF_ONLY = "Only people who work here can do this."

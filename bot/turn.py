@@ -19,16 +19,28 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from bot import earlier
+from bot import earlier, tracing
 from bot.accounts import Tally
+from bot.budget import Over, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Conversation, Note, NoteTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Results
-from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURNS
-from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
-from bot.sentences import APOLOGY, CASE_CLOSED, CHANGE_YOUR_KEY, HUMAN_CALLED, PAUSED, STOPPED, TIME_LIMIT
+from bot.metered import RESTING, TURN_BUDGET
+from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
+from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted
+from bot.sentences import (
+    APOLOGY,
+    CASE_CLOSED,
+    CHANGE_YOUR_KEY,
+    HUMAN_CALLED,
+    MODEL_AWAY,
+    PAUSED,
+    STOPPED,
+    TIME_LIMIT,
+    TURN_LIMIT,
+)
 from bot.services import Services
 from bot.speech import BETWEEN, Speech
 from bot.tasks import end
@@ -86,12 +98,20 @@ class TurnRun:
         lease = self._turn.lease
         if lease.attempt > 1:
             TAKEOVERS.inc()
-        try:
-            outcome = await self._live()
-        except LeaseLost:
-            FENCED.inc()
-            outcome = "fenced"
+        spending, outcome = begin_spending(), "crashed"
+        with self._services.tracer.within(tracing.INVOKE_AGENT, "frontdesk", self._traced()) as span:
+            try:
+                outcome = await self._live()
+            except LeaseLost:
+                FENCED.inc()
+                outcome = "fenced"
+            finally:
+                if spending.calls:
+                    self._services.budgets.spend(lease.thread, self._turn.author, spending)
+                span.note(tracing.OUTCOME, outcome)
+                span.end("crashed" if outcome == "crashed" else None)
         TURNS.labels(outcome=outcome).inc()
+        TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
 
     async def _live(self) -> str:
@@ -118,6 +138,8 @@ class TurnRun:
             if self._turn.notes(Note.CLOSED):
                 await self._services.cases.asks(lease.thread, lease.turn)
                 return await self._close(stream, CASE_CLOSED, outcome="closed")
+            if (over := self._services.budgets.over(lease.thread, self._turn.author)) is not None:
+                return await self._limited(stream, platform, over)
             await self._begin(platform)
             return await self._answer(stream, Calls(self._turn, self._services, platform, self._tally))
         except BaseException:
@@ -161,6 +183,27 @@ class TurnRun:
     async def _read_back(self, message_id: str, platform: Platform) -> Sequence[Turn]:
         return await earlier.read_back(self._turn, message_id, platform, self._services.vault)
 
+    def _traced(self) -> dict[str, str | int]:
+        lease = self._turn.lease
+        return {
+            tracing.AGENT: "frontdesk",
+            tracing.CONVERSATION: str(lease.thread),
+            tracing.PLATFORM: lease.thread.platform,
+            tracing.TURN: lease.turn,
+            tracing.ATTEMPT: lease.attempt,
+        }
+
+    async def _limited(self, stream: ReplyStream, platform: Platform, over: Over) -> str:
+        """Serve without the model, because a limit on spending is reached."""
+        turn, modelless = self._turn, self._services.modelless
+        words = await modelless.words(turn, self._services.tenant_of(turn.lease.thread.space), over)
+        await modelless.tell_admins(turn, platform, over)
+        if words:
+            return await self._close(stream, words, outcome="limited")
+        await stream.abandon()
+        await self._mailbox.done(turn.lease)
+        return "limited"
+
     async def _answer(self, stream: ReplyStream, calls: Calls) -> str:
         self._speech = speech = Speech(self._turn, self._services, stream)
         if self._turn.lease.order is not None:
@@ -173,8 +216,7 @@ class TurnRun:
             except Transient as failure:
                 return await self._later(stream, failure)
             except Permanent as failure:
-                log.error("turn_failed", reason=failure.reason)
-                return await self._close(stream, APOLOGY, dead=failure.reason)
+                return await self._never(stream, failure)
             if answered is not None:
                 text = speech.clean(answered.text) if answered.replaces else speech.finish()
                 return await self._close(stream, text, outcome="answered")
@@ -216,7 +258,7 @@ class TurnRun:
                         if released := speech.hear(event.text):
                             await self._show(speech, released)
                     case Asked():
-                        self._count(event.usage)
+                        self._tally.asked(event.usage)
                         said = AssistantTurn(text=speech.finish(), at=datetime.now(UTC), tool_calls=event.calls)
                         async with self._lock:
                             await self._record([said])
@@ -229,7 +271,7 @@ class TurnRun:
                     case Results():
                         await self._record_results(stream, event)
                     case Answered():
-                        self._count(event.usage)
+                        self._tally.asked(event.usage)
                         return event
         raise Transient("model_stream_unfinished")
 
@@ -326,11 +368,26 @@ class TurnRun:
         lease = self._turn.lease
         hopeless = (failure.retry_after_s or 0.0) > self._services.turn_timeout_s
         log.warning("turn_interrupted", reason=failure.reason, attempt=lease.attempt)
+        if failure.reason == "model_rate_limited":
+            waited("model", self._delay_s(failure))
         if hopeless or lease.attempt >= self._services.attempts:
             return await self._close(stream, APOLOGY, dead=failure.reason)
         await stream.abandon()
         await self._mailbox.release(lease, delay_s=self._delay_s(failure))
         return "retried"
+
+    async def _never(self, stream: ReplyStream, failure: Permanent) -> str:
+        """Trying again cannot help: an honest sentence, and a dead letter unless nothing is left to be answered."""
+        if failure.reason == TURN_BUDGET:
+            return await self._close(stream, TURN_LIMIT, outcome="turn_budget")
+        log.error("turn_failed", reason=failure.reason)
+        if failure.reason != RESTING:
+            return await self._close(stream, APOLOGY, dead=failure.reason)
+        tenant = self._services.tenant_of(self._turn.lease.thread.space)
+        words = await self._services.modelless.words(self._turn, tenant, None)
+        if words != MODEL_AWAY:
+            return await self._close(stream, words, outcome="limited")
+        return await self._close(stream, words, dead=failure.reason)
 
     def _delay_s(self, failure: Transient) -> float:
         return failure.retry_after_s or BACKOFF_S[min(self._turn.lease.attempt, len(BACKOFF_S)) - 1]
@@ -399,13 +456,6 @@ class TurnRun:
                 self._turn.take(joined)
                 self._joins += 1
                 self._cancel(Interrupt.JOIN)
-
-    def _count(self, usage: Usage | None) -> None:
-        self._tally.asked(usage)
-        if usage is not None:
-            INPUT_TOKENS.inc(usage.input_tokens)
-            CACHED_TOKENS.inc(usage.cached_tokens)
-            OUTPUT_TOKENS.inc(usage.output_tokens)
 
     @property
     def _is_working(self) -> bool:

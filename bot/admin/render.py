@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bot.accounts import Account
 from bot.casework import Case, named, quoted
 from bot.conversation import AssistantTurn, Entry, ToolTurn
-from bot.ports import Budget, ChannelRules, DeadLetter, Listening, Mode, Ticket, TicketNote
+from bot.ports import BudgetLine, ChannelRules, DeadLetter, Listening, Mode, Ticket, TicketNote
 
 _RESULT_CHARS = 300
 
@@ -131,17 +131,25 @@ def rules(found: ChannelRules) -> str:
     )
 
 
-def budgets(found: Sequence[Budget]) -> str:
+def budgets(found: Sequence[BudgetLine]) -> str:
     """What is spent, and of how much."""
     if not found:
         return "No budgets are set."
     return "\n".join(f"- {_budget(one)}" for one in found)
 
 
-def _budget(one: Budget) -> str:
-    of = f" of {one.limit:g}" if one.limit is not None else ""
-    until = f", until {_at(one.until)}" if one.until else ""
-    return f"{quoted(one.name, 80)}: {one.used:g}{of} {quoted(one.unit, 20)}".rstrip() + until
+def _budget(one: BudgetLine) -> str:
+    until = f", until {_at(one.ends_at)}" if one.ends_at else ""
+    return f"{_SCOPES.get(one.scope, one.scope)}: {one.used:g} of {one.limit:g} {one.unit}{until}"
+
+
+_SCOPES = {
+    "thread": "This thread",
+    "person": "This person",
+    "organisation": "The organisation",
+    "day": "Everybody together",
+    "messages": "This person",
+}
 
 
 def letters(found: Sequence[DeadLetter]) -> str:

@@ -94,7 +94,7 @@ class Answer:
             raise stream_fault(chunk.error)
         self._begun = True
         if chunk.usage is not None:
-            self._usage = _usage(chunk.usage)
+            self._usage = to_usage(chunk.usage)
         text = ""
         for choice in chunk.choices or ():
             if not choice.index:
@@ -157,9 +157,13 @@ class Answer:
 
     def _kept(self, text: str, part: object) -> str:
         """What the limit leaves of a piece; half of a surrogate pair waits for the next piece of the same part."""
+        is_plain = text.isascii() and not self._halves
+        if is_plain and len(text) <= self._left and not self.is_cut:  # nearly always
+            self._left -= len(text)
+            return text
         if self.is_cut:
             return ""
-        if self._halves or not text.isascii():
+        if not is_plain:
             text, half = join_surrogates(self._halves.pop(part, "") + text)
             if half:
                 self._halves[part] = half
@@ -226,7 +230,8 @@ def is_overflow(code: str, message: str) -> bool:
     return code in _OVERFLOW_CODES or any(phrase in lowered for phrase in _OVERFLOW_PHRASES)
 
 
-def _usage(usage: TokenCounts) -> Usage:
+def to_usage(usage: TokenCounts) -> Usage:
+    """Token counts as an endpoint gives them; what it leaves out is none."""
     details = usage.prompt_tokens_details
     return Usage(
         input_tokens=usage.prompt_tokens or 0,

@@ -81,8 +81,7 @@ async def rules(room: Room, event: Ordered, _: effects.ShowRules) -> Done:
 
 async def budgets(room: Room, event: Ordered, _: effects.ShowBudgets) -> Done:
     """What is spent, and of how much."""
-    found = await room.budgets.status(room.tenant(event), event.thread) if room.budgets else ()
-    return Done(told=render.budgets(found))
+    return Done(told=render.budgets(await room.budgets.status(event.thread)))
 
 
 async def letters(room: Room, event: Ordered, _: effects.ShowLetters) -> Done:

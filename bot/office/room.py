@@ -43,7 +43,7 @@ class Room:
         state: a namespace of its own.
         platforms: those of this process.
         tenants: space -> tenant.
-        budgets: what is spent; nothing is limited when absent.
+        budgets: what is spent.
     """
 
     state: SharedState
@@ -57,7 +57,7 @@ class Room:
     standing: StandingOrders
     channels: ChannelBook
     accounts: Accounts
-    budgets: Budgets | None = None
+    budgets: Budgets
 
     def tenant(self, event: Ordered) -> str:
         """Whose business it is."""

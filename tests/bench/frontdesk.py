@@ -18,12 +18,17 @@ import uvloop
 
 from bot.accounts import Accounts
 from bot.announcements import Announcements
+from bot.breaker import Breaker
+from bot.budget import Allowance, LedgerBudgets, Meter, Prices
 from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.config import load
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
 from bot.loop import Loop
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
 from bot.observe import configure_logging
 from bot.office import Clerk, Room
 from bot.principal import Grants
@@ -33,10 +38,12 @@ from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.guard import guard_memory
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.tool import unchanging
 from bot.toolbox import Toolbox
+from bot.tracing import Tracer
 from bot.verification import Verification
 from bot.worker import Worker
 from tests.bench.crowd import PLATFORM, Crowd
@@ -104,10 +111,17 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
         standing = StandingOrders(state.within("standing"), lambda _: "default")
         accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), load({}).limits, tenant_of=lambda space: "default")
+        meter, tracer = Meter(Prices(), Allowance()), Tracer()
+        breaker = Breaker("model", failures=8, rest_s=15)
+        model = MeteredModel(chat, name="bench", breaker=breaker, meter=meter, tracer=tracer)
         services = Services(
             mailbox=mailbox,
             platforms={PLATFORM: crowd},
-            loop=Loop(chat),
+            loop=Loop(model),
+            budgets=budgets,
+            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=5),
+            tracer=tracer,
             system=PROMPT,
             toolbox=toolbox,
             grants=grants,
@@ -139,6 +153,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             standing=standing,
             channels=channels,
             accounts=accounts,
+            budgets=budgets,
         )
         intake = IntakeDesk(
             mailbox,
@@ -152,9 +167,8 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             cases=cases,
         )
         worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
-        work = (guard_memory(connections.commands, mailbox), standing.run(), worker.run())
-        tasks = [asyncio.create_task(one) for one in work]
-        stack.push_async_callback(end, *tasks)
+        works = (guard_memory(connections.commands, mailbox), budgets.run(), standing.run(), worker.run())
+        stack.push_async_callback(end, *[asyncio.create_task(work) for work in works])
         yield Bench(crowd, intake)
 
 
