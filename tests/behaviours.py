@@ -462,9 +462,6 @@ MODEL = (
 DESK = (
     Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
     Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
-    Behaviour(
-        "acceptance.someone_else", "Somebody else's verification, form and buttons serve nobody.", "acceptance 7"
-    ),
     Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
     Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
     Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
