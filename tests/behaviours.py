@@ -223,6 +223,7 @@ PAGE = (
     Behaviour("page.forgets", "What is edited or deleted on the page is forgotten by it.", "acceptance 10"),
     Behaviour("page.own", "Only who wrote a message can change it.", "acceptance 10"),
     Behaviour("page.form", "The private form is seen and used by one person.", "acceptance 5, 7"),
+    Behaviour("page.desk", "On the page a human is called, and a colleague takes, reads and closes a case.", "issue 6"),
     Behaviour(
         "page.staff", "A colleague takes over on the page and hands back; customers give no commands.", "acceptance 20"
     ),
