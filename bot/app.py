@@ -29,6 +29,7 @@ from bot.config import Settings
 from bot.errors import ConfigError
 from bot.gate import MessageGate
 from bot.intake import IntakeDesk
+from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
@@ -37,7 +38,7 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
@@ -61,6 +62,7 @@ from tools import demo
 from tools.database import Database, migrate
 from tools.desk import SqlDesk
 from tools.fetch import GuardedFetch
+from tools.report import SqlTurnLog
 
 NO_KEY = (
     "OPENAI_API_KEY is not set; set it (and OPENAI_BASE_URL for another endpoint than OpenAI's), or try "
@@ -301,6 +303,8 @@ async def _open_worker(
     tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
     breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
     model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+    journal = Journal(SqlTurnLog(house.database))
+    stack.push_async_callback(end, asyncio.create_task(journal.run()))
     services = Services(
         mailbox=house.mailbox,
         platforms=house.platforms,
@@ -311,6 +315,7 @@ async def _open_worker(
         modelless=Modelless(
             desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
         ),
+        journal=journal,
         tracer=tracer,
         grants=house.grants,
         vault=house.vault,
@@ -375,6 +380,13 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """The desk without anything around it, for commands that read what it keeps."""
     async with open_database(settings) as database:
         yield SqlDesk(database)
+
+
+@asynccontextmanager
+async def open_turn_log(settings: Settings) -> AsyncIterator[TurnLog]:
+    """Turns as they are kept for reports, without anything around them."""
+    async with open_database(settings) as database:
+        yield SqlTurnLog(database)
 
 
 @asynccontextmanager

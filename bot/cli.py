@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, open_turn_log, running, terminal
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -23,6 +24,8 @@ from bot.messages import ThreadKey
 from bot.observe import configure_logging
 from bot.ports import Mailbox
 from bot.replay import render, requests
+from bot.report import render as render_report
+from bot.report import to_csv
 from bot.secrets import Masking
 
 CONFIG_EXIT = 2
@@ -161,6 +164,24 @@ def audit(
             for entry in await desk.read_audit(tenant=tenant, limit=count):
                 at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
                 _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def report(
+    days: Annotated[int, typer.Option(min=1, help="How many days, today included; days begin at 0:00 UTC.")] = 7,
+    tenant: Annotated[str, typer.Option(help="Whose conversations.")] = "default",
+    as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
+) -> None:
+    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        now = datetime.now(UTC)
+        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+        async with open_turn_log(settings) as turns:
+            lines = await turns.report(tenant, since, now)
+        _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
 
     _main(work, quiet=True)
 
