@@ -18,6 +18,7 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from adapters.slack.manifest import render_manifest
 from bot.accounts import Accounts
 from bot.announcements import Announcements
 from bot.breaker import Breakers
@@ -100,6 +101,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker | None
     chores: Chores
+    desk: Desk
     database: Database
     role: Role = Role.ALL
 
@@ -205,6 +207,7 @@ async def running(
             platforms=house.platforms,
             worker=worker,
             chores=Chores(house.announcements, house.cases, house.platforms),
+            desk=house.desk,
             database=house.database,
             role=role,
         )
@@ -352,6 +355,8 @@ def _intake(house: _House) -> Intake:
         channels=house.channels,
         accounts=house.accounts,
         budgets=house.budgets,
+        turns=SqlTurnLog(house.database),
+        currency=house.settings.currency,
     )
     desk = IntakeDesk(
         house.mailbox,
@@ -511,6 +516,11 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
         return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+
+
+def slack_manifest(url: str = "", *, many: bool = False) -> str:
+    """The Slack app as Slack is told of it, as YAML."""
+    return render_manifest(url, many=many)
 
 
 def terminal(

@@ -15,7 +15,16 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, open_turn_log, running, terminal
+from bot.app import (
+    DEMO_PLATFORMS,
+    Role,
+    open_desk,
+    open_mailbox,
+    open_turn_log,
+    running,
+    slack_manifest,
+    terminal,
+)
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -184,6 +193,17 @@ def report(
         _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
 
     _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

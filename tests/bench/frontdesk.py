@@ -161,6 +161,8 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             channels=channels,
             accounts=accounts,
             budgets=budgets,
+            turns=SqlTurnLog(database),
+            currency="USD",
         )
         intake = IntakeDesk(
             mailbox,
