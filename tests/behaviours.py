@@ -281,6 +281,11 @@ ROLES = (
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
 )
 
+UPGRADES = (
+    Behaviour("upgrade.records", "What a newer version wrote is left to it, uncounted, and never given up.", "F65"),
+    Behaviour("upgrade.tables", "A process of the version before starts on newer tables.", "issue 6, F65"),
+)
+
 REPORTS = (
     Behaviour(
         "report.numbers", "A report counts what happened, per day and channel, from rows without text.", "issue 6"
