@@ -39,9 +39,10 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, TurnLog, Usage
+from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
+from bot.retention import Retention
 from bot.sealing import AeadSealer
 from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
@@ -49,6 +50,7 @@ from bot.services import Services
 from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
+from bot.store.forgetting import RedisForgetting
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.rates import RedisCounts
@@ -63,6 +65,7 @@ from tools import demo
 from tools.database import Database, migrate
 from tools.desk import SqlDesk
 from tools.fetch import GuardedFetch
+from tools.forgetting import SqlForgetting
 from tools.report import SqlTurnLog
 
 NO_KEY = (
@@ -252,7 +255,16 @@ async def _open_house(
     standing = StandingOrders(state.within("standing"), settings.tenant_of)
     await standing.load()
     budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
-    watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+    retention = Retention(
+        state=state.within("retention"), mailbox=mailbox, rows=SqlForgetting(database), days=settings.retention_days
+    )
+    watches = (
+        guard_memory(connections.commands, mailbox),
+        watch_loop(),
+        budgets.run(),
+        standing.run(),
+        retention.run(),
+    )
     stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
     return _House(
         settings=settings,
@@ -392,6 +404,16 @@ async def open_turn_log(settings: Settings) -> AsyncIterator[TurnLog]:
     """Turns as they are kept for reports, without anything around them."""
     async with open_database(settings) as database:
         yield SqlTurnLog(database)
+
+
+@asynccontextmanager
+async def open_memory(settings: Settings) -> AsyncIterator[Mapping[str, Forgetting]]:
+    """Every store that keeps something of people, by name."""
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        yield {
+            "Redis": RedisForgetting(connections, to_wire, partitions=settings.partitions),
+            "Database": SqlForgetting(database),
+        }
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pydantic import BaseModel
 
 from bot.conversation import Conversation, Entries, Entry, ToolCall, ToolSpec, ToolTurn, Turn
-from bot.messages import Attachment, Event, IncomingMessage, Person, ThreadKey
+from bot.messages import Attachment, Event, IncomingMessage, Person, PersonRef, ThreadKey
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -719,6 +719,31 @@ class TurnLog(Protocol):
 
     async def report(self, tenant: str, since: datetime, until: datetime) -> Sequence[ReportLine]:
         """Every day and channel in which something happened, oldest first."""
+
+
+# ------------------------------------------------------------------------------------------------------ forgetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """How much was looked at, and how much of it names the person."""
+
+    looked_at: int
+    found: int
+
+
+class Forgetting(Protocol):
+    """A store that can forget one person, and show that it has.
+
+    Raises:
+        Transient: the store cannot be reached; forgetting may be begun again.
+    """
+
+    async def forget(self, person: PersonRef) -> Mapping[str, int]:
+        """Forget; what was erased, and how much of it. Repeating it changes nothing."""
+
+    async def search(self, person: PersonRef) -> Mapping[str, Searched]:
+        """Look at everything that is kept: place -> how much names the person."""
 
 
 # --------------------------------------------------------------------------------------------------------- budgets

@@ -286,6 +286,13 @@ UPGRADES = (
     Behaviour("upgrade.tables", "A process of the version before starts on newer tables.", "issue 6, F65"),
 )
 
+FORGETTING = (
+    Behaviour("forget.person", "A person who is forgotten stands nowhere any more; others lose nothing.", "issue 6"),
+    Behaviour("forget.proof", "That nothing is left is shown by looking everywhere, and told.", "issue 6"),
+    Behaviour("forget.running", "Who is forgotten while being answered is not answered any more.", "issue 6"),
+    Behaviour("retention.rows", "What is older than the retention is deleted, by one process at a time.", "issue 6"),
+)
+
 REPORTS = (
     Behaviour(
         "report.numbers", "A report counts what happened, per day and channel, from rows without text.", "issue 6"
