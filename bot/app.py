@@ -194,10 +194,11 @@ async def running(
         url = ""
         if http:
             served = {} if role is Role.WORKERS else house.platforms
+            probes |= {name: platform.ping for name, platform in served.items()}
             web = application(
                 [route for platform in served.values() for route in platform.routes()],
-                probes=probes | {name: platform.ping for name, platform in served.items()},
-                read_vitals=Vitals(house.mailbox, redis=house.writable, database=house.database.ping).read,
+                probes=probes,
+                read_vitals=Vitals(house.mailbox, probes).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )

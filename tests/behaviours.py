@@ -574,7 +574,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a forum post, others' threads and a DM are answered where they are.",
+        "A mention opens a thread from its message; forum posts, others' threads and DMs are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -641,6 +641,56 @@ DISCORD = (
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(
         "discord.in_time", "Interactions are answered within three seconds, also under load.", "issue 5, answers"
+    ),
+)
+
+DEPLOY = (
+    Behaviour(
+        "deploy.image",
+        "The Dockerfile's steps install the locked wheels by hash and make a Frontdesk that runs, not as root, on a "
+        "root that nothing writes to.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.health", "The image's health check is passed by a process that answers, and by no other.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.compose",
+        "compose.yaml fits its schema; its secrets are made by one command, mounted as files and read by name.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.stores",
+        "The Redis of compose and of the small overlay keeps what it acknowledged, evicts nothing, and asks who calls.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.manifests",
+        "The overlays render to objects of Kubernetes whose fields exist and whose references resolve.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.confined",
+        "Every container runs as a numbered user without capabilities on a read-only root, within limits.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.network", "Pods reach what they need and nothing else, and nobody reaches the stores.", "issue 6"
+    ),
+    Behaviour("deploy.drain", "Whoever stops a process gives it longer than DRAIN_S.", "design 5, SIGTERM drains"),
+    Behaviour(
+        "deploy.unit", "The systemd unit runs the command there is, confined, and gives it time to drain.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.alerts", "Alerts fire when they should and not otherwise, and each leads to its page.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.metrics", "Alerts and dashboard ask for metrics and labels that the program has.", "issue 6, proof"
+    ),
+    Behaviour("deploy.runbook", "The commands and settings that operators are told of are there.", "issue 6, runbook"),
+    Behaviour("deploy.tail", "An append-only file with a damaged tail is mended as the runbook says.", "fault F15"),
+    Behaviour(
+        "deploy.restore", "A backup made and restored as the runbook says holds what was accepted.", "issue 6, runbook"
     ),
 )
 
