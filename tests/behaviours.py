@@ -284,6 +284,27 @@ ROLES = (
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
 )
 
+UPGRADES = (
+    Behaviour("upgrade.records", "What a newer version wrote is left to it, uncounted, and never given up.", "F65"),
+    Behaviour("upgrade.tables", "A process of the version before starts on newer tables.", "issue 6, F65"),
+)
+
+FORGETTING = (
+    Behaviour("forget.person", "A person who is forgotten stands nowhere any more; others lose nothing.", "issue 6"),
+    Behaviour("forget.proof", "That nothing is left is shown by looking everywhere, and told.", "issue 6"),
+    Behaviour("forget.running", "Who is forgotten while being answered is not answered any more.", "issue 6"),
+    Behaviour("retention.rows", "What is older than the retention is deleted, by one process at a time.", "issue 6"),
+)
+
+REPORTS = (
+    Behaviour(
+        "report.numbers", "A report counts what happened, per day and channel, from rows without text.", "issue 6"
+    ),
+    Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
+    Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
+)
+
 LIMITS = (
     Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
     Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),

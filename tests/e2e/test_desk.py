@@ -428,8 +428,9 @@ async def test_why_tells_what_led_to_the_last_answer(stage: SquareStage, model: 
 
 
 @pytest.mark.behaviour("desk.budget")
-async def test_without_budgets_it_says_so(stage: SquareStage) -> None:
-    assert (await stage.order("budget", at=CHANNEL)).text == "No budgets are set."
+async def test_the_budgets_and_what_is_used_of_them_are_told(stage: SquareStage) -> None:
+    told = (await stage.order("budget", at=CHANNEL)).text
+    assert "This thread: 0 of 10,000,000 tokens" in told
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets
