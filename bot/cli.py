@@ -14,7 +14,7 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, Role, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, slack_manifest, terminal
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -147,6 +147,33 @@ def check() -> None:
             raise typer.Exit(CONFIG_EXIT)
 
     _main(work, quiet=True)
+
+
+@cli.command()
+def audit(
+    count: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many entries.")] = 100,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+) -> None:
+    """Print who ordered what, where, when and with what result, oldest first; nothing can change an entry."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_desk(settings) as desk:
+            for entry in await desk.read_audit(tenant=tenant, limit=count):
+                at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
+
+    _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

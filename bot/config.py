@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -144,6 +145,9 @@ class Settings(BaseModel):
     inbox_limit: int = Field(50, ge=1, description="Messages that may wait in one thread.")
     open_limit: int = Field(5_000, ge=1, description="Messages accepted and not settled, in one partition.")
     verified_minutes: float = Field(30, gt=0, description="How long a proof of identity holds, in minutes.")
+    human_reminder_minutes: float = Field(
+        15, gt=0, description="How long a customer waits for a human before the team is reminded, in minutes."
+    )
     tickets_per_day: int = Field(5, ge=1, description="Tickets that one person may open in 24 hours.")
 
     price_per_million_input_tokens: float = Field(
@@ -229,6 +233,11 @@ class Settings(BaseModel):
     def tenant_of(self, space: str) -> str:
         """The tenant that an installed team or guild belongs to."""
         return self.tenants.get(space, "default")
+
+    def fingerprint(self) -> str:
+        """Names these settings, as far as they are no secrets: equal ones have the same."""
+        values = self.model_dump(mode="json")
+        return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
 
     def secrets(self) -> frozenset[str]:
         """The values that must never be logged, traced or answered."""

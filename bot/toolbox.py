@@ -17,7 +17,7 @@ from bot.breaker import Breaker, Breakers
 from bot.conversation import ToolCall, ToolSpec, ToolTurn
 from bot.errors import LeaseLost, ToolError, ToolFailed, Transient
 from bot.observe import TOOL_CALLS
-from bot.tool import Effect, Tool, ToolContext, ToolSource
+from bot.tool import Effect, Requirement, Tool, ToolContext, ToolSource
 from bot.tracing import Tracer
 
 log = structlog.get_logger(__name__)
@@ -76,6 +76,11 @@ class Toolset:
         """What a call does to the world; an unknown tool does nothing."""
         tool = self._tools.get(name)
         return tool.effect if tool else "read"
+
+    def requires(self, name: str) -> frozenset[Requirement]:
+        """What a call's author must have proved."""
+        tool = self._tools.get(name)
+        return tool.requires if tool else frozenset()
 
     async def run(self, call: ToolCall, context: ToolContext) -> Ran:
         """Run one call within its time.

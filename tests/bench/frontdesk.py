@@ -16,8 +16,12 @@ from typing import Any
 
 import uvloop
 
+from bot.accounts import Accounts
+from bot.announcements import Announcements
 from bot.breaker import Breaker
 from bot.budget import Allowance, LedgerBudgets, Meter, Prices
+from bot.cases import Cases
+from bot.channels import ChannelBook
 from bot.config import load
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
@@ -26,9 +30,11 @@ from bot.loop import Loop
 from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import configure_logging
+from bot.office import Clerk, Room
 from bot.principal import Grants
 from bot.secrets import Masking, Vault
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.guard import guard_memory
 from bot.store.mailbox import Limits, RedisMailbox
@@ -100,6 +106,11 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         vault = Vault(state.within("vault"), b"0" * 32)
         verification = Verification(state.within("verification"), grants, desk)
         crowd = Crowd()
+        channels = ChannelBook(state.within("channels"))
+        announcements = Announcements(state.within("announcements"), {PLATFORM: crowd})
+        cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
+        standing = StandingOrders(state.within("standing"), lambda _: "default")
+        accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
         budgets = LedgerBudgets(RedisCounts(connections.commands), load({}).limits, tenant_of=lambda space: "default")
         meter, tracer = Meter(Prices(), Allowance()), Tracer()
         breaker = Breaker("model", failures=8, rest_s=15)
@@ -116,6 +127,11 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             grants=grants,
             vault=vault,
             verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
             tool_state=state.within("tools"),
             tenant_of=lambda space: "default",
             link_hosts=frozenset(),
@@ -125,9 +141,33 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             lease_s=limits.lease_s,
             attempts=limits.attempts,
         )
-        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=lambda _: "default")
+        room = Room(
+            state=state.within("office"),
+            mailbox=mailbox,
+            desk=desk,
+            platforms={PLATFORM: crowd},
+            tenants=lambda _: "default",
+            verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
+            budgets=budgets,
+        )
+        intake = IntakeDesk(
+            mailbox,
+            vault=vault,
+            verification=verification,
+            desk=desk,
+            tenant_of=lambda _: "default",
+            clerk=Clerk(room),
+            standing=standing,
+            channels=channels,
+            cases=cases,
+        )
         worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
-        works = (guard_memory(connections.commands, mailbox), budgets.run(), worker.run())
+        works = (guard_memory(connections.commands, mailbox), budgets.run(), standing.run(), worker.run())
         stack.push_async_callback(end, *[asyncio.create_task(work) for work in works])
         yield Bench(crowd, intake)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Visitor(Customer):
         while not enough.is_set():
             await self.say("and another thing")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(enough.wait(), 0.2)
+                await asyncio.wait_for(enough.wait(), 0.4)
 
     async def _post(self, text: str, message_id: str) -> tuple[int, dict[str, Any]]:
         async with httpx2.AsyncClient(
@@ -91,34 +92,39 @@ async def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
         return says(f"Re: {request.last_user}")
 
     model.answers(slowly)
-    async with process("platforms", variables, tmp_path) as old_door, process("workers", variables, tmp_path) as one:
-        customers = [Visitor(old_door.url) for _ in range(8)]
+    async with AsyncExitStack() as stack:
+        old = await started(stack, variables, tmp_path)
+        customers = [Visitor(old[0].url) for _ in range(5)]
         enough = asyncio.Event()
         talks = [asyncio.create_task(customer.chat(enough)) for customer in customers]
-        await becomes(lambda: sum(len(customer.accepted) for customer in customers) >= 8)
-        async with process("workers", variables, tmp_path) as two:
-            one.signal(signal.SIGTERM)
-            assert await one.ended() == 0
-            async with (
-                process("platforms", variables, tmp_path) as new_door,
-                process("workers", variables, tmp_path) as three,
-            ):
-                for customer in customers:
-                    customer.url = new_door.url
-                old_door.signal(signal.SIGTERM)
-                two.signal(signal.SIGTERM)
-                assert list(await asyncio.gather(old_door.ended(), two.ended())) == [0, 0]
-                meters = Meters(three.url)
-                async with asyncio.timeout(20):
-                    while await meters.value("frontdesk_turns_total", outcome="answered") < len(customers):
-                        await asyncio.sleep(0.1)
-                enough.set()
-                await asyncio.gather(*talks)
-                await kept.assert_answered(customers)
-                assert await meters.value("frontdesk_takeovers_total") == 0, "whoever left gave back"
-    for left in (one, two, three):
+        await becomes(lambda: sum(len(customer.accepted) for customer in customers) >= len(customers))
+        new = await started(stack, variables, tmp_path)
+        for customer in customers:
+            customer.url = new[0].url
+        for left in old:
+            left.signal(signal.SIGTERM)
+        assert list(await asyncio.gather(*(left.ended() for left in old))) == [0, 0]
+        meters = Meters(new[1].url)
+        async with asyncio.timeout(30):
+            while await meters.value("frontdesk_turns_total", outcome="answered") < len(customers):
+                await asyncio.sleep(0.1)
+        enough.set()
+        await asyncio.gather(*talks)
+        await kept.assert_answered(customers)
+        assert await meters.value("frontdesk_takeovers_total") == 0, "whoever left gave back"
+    for left in (*old, *new):
         assert "fenced" not in left.printed
         assert "Traceback" not in left.printed
+
+
+async def started(
+    stack: AsyncExitStack, variables: dict[str, str], folder: Path
+) -> tuple[FrontdeskProcess, FrontdeskProcess]:
+    """A process with the platforms and one with a worker."""
+    door, worker = await asyncio.gather(
+        *(stack.enter_async_context(process(role, variables, folder)) for role in ("platforms", "workers"))
+    )
+    return door, worker
 
 
 @pytest.mark.behaviour("roles.split", "roles.workers_away")
