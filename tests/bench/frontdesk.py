@@ -16,6 +16,7 @@ from typing import Any
 
 import uvloop
 
+from bot.collector import spare_the_loaded
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
@@ -131,4 +132,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    spare_the_loaded()
     uvloop.run(main())
