@@ -9,6 +9,8 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -16,29 +18,45 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from adapters.slack.manifest import render_manifest
+from bot.accounts import Accounts
+from bot.announcements import Announcements
+from bot.breaker import Breakers
+from bot.budget import LedgerBudgets, Meter
+from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.chores import Chores
 from bot.config import Settings
 from bot.errors import ConfigError
+from bot.gate import MessageGate
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
+from bot.observe import waited
+from bot.office import Clerk, Room
+from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.sealing import AeadSealer
-from bot.secrets import Vault
+from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
+from bot.tracing import open_tracing
 from bot.verification import Verification
+from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -55,12 +73,23 @@ DEMO_PLATFORMS = {"web": REGISTRY["web"]}
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
 
+class Role(StrEnum):
+    """What a process does: hold the platforms' sockets and serve HTTP, run turns, or both."""
+
+    ALL = "all"
+    PLATFORMS = "platforms"
+    WORKERS = "workers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A Frontdesk whose parts are reached and connected.
 
     Args:
         url: where the HTTP port answers; empty when none was asked for.
+        platforms: what turns are answered through; their sockets are held only in a role with platforms.
+        worker: runs turns; none in a role without workers.
+        role: what `run` does.
     """
 
     settings: Settings
@@ -68,21 +97,58 @@ class App:
     mailbox: Mailbox
     intake: Intake
     platforms: Mapping[str, Platform]
-    worker: Worker
+    worker: Worker | None
+    chores: Chores
+    desk: Desk
     database: Database
+    role: Role = Role.ALL
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
-        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
-        worker = asyncio.create_task(self.worker.run())
+        platforms = () if self.role is Role.WORKERS else self.platforms.values()
+        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in platforms]
+        workers = [asyncio.create_task(self.worker.run())] if self.worker is not None else []
+        chores = asyncio.create_task(self.chores.run())
         try:
-            done, _ = await asyncio.wait({*sockets, worker}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, *workers, chores}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            worker.cancel()  # once: a second time would cut its drain short
-            await asyncio.wait({worker})
-            await end(*sockets)
+            for worker in workers:
+                worker.cancel()  # once: a second time would cut its drain short
+                await asyncio.wait({worker})
+            await end(*sockets, chores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """What every role needs, connected; each is explained where it is made."""
+
+    settings: Settings
+    connections: Connections
+    state: RedisSharedState
+    mailbox: RedisMailbox
+    database: Database
+    desk: SqlDesk
+    grants: Grants
+    vault: Vault
+    verification: Verification
+    channels: ChannelBook
+    platforms: Mapping[str, Platform]
+    announcements: Announcements
+    cases: Cases
+    standing: StandingOrders
+    accounts: Accounts
+    budgets: LedgerBudgets
+
+    async def writable(self) -> None:
+        """Whether what is accepted can be kept.
+
+        Raises:
+            Transient: it cannot.
+        """
+        await self.connections.ping()
+        await self.mailbox.probe()
 
 
 @asynccontextmanager
@@ -94,6 +160,7 @@ async def running(
     registry: Mapping[str, PlatformMaker] | None = None,
     http: bool = True,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
+    role: Role = Role.ALL,
 ) -> AsyncIterator[App]:
     """Connect everything, and take it apart again in the opposite order.
 
@@ -103,68 +170,30 @@ async def running(
         registry: the platforms to plug in; `adapters.REGISTRY` when absent.
         http: open the HTTP port.
         fetch: how a picture behind a link is downloaded; guarded, from the internet, when absent.
+        role: what this process does.
 
     Raises:
         ConfigError: something in the settings, or something that they name, does not work.
         Transient: Redis cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(open_connections(settings))
-        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
-        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        await keep_partitions(connections.commands, settings.partitions)
-        if not is_demo:
-            await refuse_unsafe(connections.commands)
-        database = await stack.enter_async_context(open_database(settings))
-        if is_demo:
-            await demo.fill(database)
-        desk = SqlDesk(database)
-        chat, vision = await stack.enter_async_context(open_models(settings))
-        kit = tools.Kit(
-            database=database,
-            desk=desk,
-            vision=vision,
-            fetch=fetch or GuardedFetch(),
-            tickets_per_day=settings.tickets_per_day,
-        )
-        source = await stack.enter_async_context(
-            tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
-        )
-        grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
-        vault = Vault(state.within("vault"), _secret_key(settings))
-        verification = Verification(state.within("verification"), grants, desk)
-        platforms = plug_in(
-            settings, environment, connections, desk, mailbox, is_demo=is_demo, registry=registry or REGISTRY
-        )
-        services = Services(
-            mailbox=mailbox,
-            platforms=platforms,
-            loop=_loop(settings, chat),
-            system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s),
-            grants=grants,
-            vault=vault,
-            verification=verification,
-            tool_state=state.within("tools"),
-            tenant_of=settings.tenant_of,
-            link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
-            history_tokens=settings.history_tokens,
-            turn_timeout_s=settings.turn_timeout_s,
-            lease_s=settings.lease_s,
-            attempts=settings.max_attempts,
-        )
-        guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
-        stack.push_async_callback(end, guard)
+        house = await _open_house(stack, settings, environment, is_demo=is_demo, registry=registry, role=role)
+        probes: dict[str, Probe] = {
+            "redis": house.writable,
+            "clock": partial(same_time, house.connections.time),
+            "database": house.database.ping,
+        }
+        worker = None
+        if role is not Role.PLATFORMS:
+            worker, probes["model"] = await _open_worker(stack, house, environment, fetch or GuardedFetch())
         url = ""
         if http:
+            served = {} if role is Role.WORKERS else house.platforms
+            probes |= {name: platform.ping for name, platform in served.items()}
             web = application(
-                [route for platform in platforms.values() for route in platform.routes()],
-                probes={
-                    "redis": connections.ping,
-                    "database": database.ping,
-                    **{name: platform.ping for name, platform in platforms.items()},
-                },
+                [route for platform in served.values() for route in platform.routes()],
+                probes=probes,
+                read_vitals=Vitals(house.mailbox, probes).read,
                 metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
                 loopback=is_loopback(settings.http_host),
             )
@@ -172,12 +201,170 @@ async def running(
         yield App(
             settings=settings,
             url=url,
-            mailbox=mailbox,
-            intake=IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=settings.tenant_of),
-            platforms=platforms,
-            worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
-            database=database,
+            mailbox=house.mailbox,
+            intake=_intake(house),
+            platforms=house.platforms,
+            worker=worker,
+            chores=Chores(house.announcements, house.cases, house.platforms),
+            desk=house.desk,
+            database=house.database,
+            role=role,
         )
+
+
+async def _open_house(
+    stack: AsyncExitStack,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    is_demo: bool,
+    registry: Mapping[str, PlatformMaker] | None,
+    role: Role,
+) -> _House:
+    if role is not Role.ALL and settings.redis_url is None:
+        raise ConfigError(
+            "REDIS_URL is not set; `--only` is for several processes on one Redis. Set it to the Redis that they share."
+        )
+    connections = await stack.enter_async_context(open_connections(settings))
+    state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+    mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+    await keep_partitions(connections.commands, settings.partitions)
+    if not is_demo:
+        await refuse_unsafe(connections.commands)
+    database = await stack.enter_async_context(open_database(settings))
+    if is_demo:
+        await demo.fill(database)
+    desk = SqlDesk(database)
+    grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
+    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
+    platforms = plug_in(
+        settings,
+        environment,
+        connections,
+        desk,
+        mailbox,
+        channels=channels,
+        is_demo=is_demo,
+        registry=registry or REGISTRY,
+    )
+    announcements = Announcements(state.within("announcements"), platforms)
+    standing = StandingOrders(state.within("standing"), settings.tenant_of)
+    await standing.load()
+    budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
+    watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+    stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
+    return _House(
+        settings=settings,
+        connections=connections,
+        state=state,
+        mailbox=mailbox,
+        database=database,
+        desk=desk,
+        grants=grants,
+        vault=Vault(state.within("vault"), _secret_key(settings)),
+        verification=Verification(state.within("verification"), grants, desk),
+        channels=channels,
+        platforms=platforms,
+        announcements=announcements,
+        cases=Cases(
+            state.within("cases"),
+            mailbox,
+            announcements,
+            hours_of=channels.hours,
+            reminder_s=settings.human_reminder_minutes * 60,
+        ),
+        standing=standing,
+        accounts=Accounts(
+            state.within("accounts"),
+            model=settings.openai_model,
+            settings=settings.fingerprint(),
+            keep_s=settings.retention_days * 86_400,
+        ),
+        budgets=budgets,
+    )
+
+
+async def _open_worker(
+    stack: AsyncExitStack,
+    house: _House,
+    environment: Mapping[str, str],
+    fetch: Callable[[str], Awaitable[bytes]],
+) -> tuple[Worker, Probe]:
+    """A worker, and what tells whether its model may be asked."""
+    settings = house.settings
+    meter = Meter(settings.prices, settings.budget_turn)
+    chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
+    kit = tools.Kit(
+        database=house.database,
+        desk=house.desk,
+        vision=vision,
+        fetch=fetch,
+        tickets_per_day=settings.tickets_per_day,
+    )
+    source = await stack.enter_async_context(tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s))
+    tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+    breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+    model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+    services = Services(
+        mailbox=house.mailbox,
+        platforms=house.platforms,
+        loop=_loop(settings, model),
+        system=SystemPrompt(_handbook(settings)),
+        toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+        budgets=house.budgets,
+        modelless=Modelless(
+            desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
+        ),
+        tracer=tracer,
+        grants=house.grants,
+        vault=house.vault,
+        verification=house.verification,
+        announcements=house.announcements,
+        cases=house.cases,
+        standing=house.standing,
+        channels=house.channels,
+        accounts=house.accounts,
+        tool_state=house.state.within("tools"),
+        tenant_of=settings.tenant_of,
+        link_hosts=settings.link_hosts,
+        canaries=settings.secrets(),
+        history_tokens=settings.history_tokens,
+        turn_timeout_s=settings.turn_timeout_s,
+        lease_s=settings.lease_s,
+        attempts=settings.max_attempts,
+    )
+    return Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s), model.ready
+
+
+def _intake(house: _House) -> Intake:
+    """What adapters bring events to."""
+    room = Room(
+        state=house.state.within("office"),
+        mailbox=house.mailbox,
+        desk=house.desk,
+        platforms=house.platforms,
+        tenants=house.settings.tenant_of,
+        verification=house.verification,
+        announcements=house.announcements,
+        cases=house.cases,
+        standing=house.standing,
+        channels=house.channels,
+        accounts=house.accounts,
+        budgets=house.budgets,
+    )
+    desk = IntakeDesk(
+        house.mailbox,
+        vault=house.vault,
+        verification=house.verification,
+        desk=house.desk,
+        tenant_of=house.settings.tenant_of,
+        clerk=Clerk(room),
+        standing=house.standing,
+        channels=house.channels,
+        cases=house.cases,
+    )
+    state = house.state.within("gate")
+    return MessageGate(intake=desk, budgets=house.budgets, mailbox=house.mailbox, state=state)
 
 
 @asynccontextmanager
@@ -185,6 +372,13 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
     """The mailbox without anything around it, for commands that look after it."""
     async with open_connections(settings, shared=True) as connections:
         yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The desk without anything around it, for commands that read what it keeps."""
+    async with open_database(settings) as database:
+        yield SqlDesk(database)
 
 
 @asynccontextmanager
@@ -219,8 +413,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings."""
+async def open_models(
+    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
+) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
+    """The models behind the endpoint of the settings.
+
+    Args:
+        used: told what each picture cost; what a chat costs it says itself.
+    """
     if settings.openai_api_key is None:
         raise ConfigError(NO_KEY)
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -237,7 +437,11 @@ async def open_models(settings: Settings) -> AsyncIterator[tuple[OpenAIChat, Ope
         )
         stack.push_async_callback(chat.aclose)
         vision = OpenAIVision(
-            api_key=key, base_url=base_url, model=settings.vision_model, total_timeout_s=settings.model_timeout_s / 2
+            api_key=key,
+            base_url=base_url,
+            model=settings.vision_model,
+            total_timeout_s=settings.model_timeout_s / 2,
+            used=used,
         )
         stack.push_async_callback(vision.aclose)
         yield chat, vision
@@ -259,6 +463,7 @@ def plug_in(
     desk: Desk,
     mailbox: Mailbox,
     *,
+    channels: ChannelBook,
     is_demo: bool = False,
     registry: Mapping[str, PlatformMaker] = REGISTRY,
 ) -> dict[str, Platform]:
@@ -268,7 +473,6 @@ def plug_in(
         ConfigError: there is none, or the settings of one are wrong.
     """
     platforms: dict[str, Platform] = {}
-    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
     for name, make in registry.items():
         resources = Resources(
             state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
@@ -277,6 +481,7 @@ def plug_in(
             tenant_of=settings.tenant_of,
             sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
             channel_rules=channels.rules,
+            waited=partial(waited, name),
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:
@@ -296,7 +501,13 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     """
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox))
+        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
+        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+
+
+def slack_manifest(url: str = "", *, many: bool = False) -> str:
+    """The Slack app as Slack is told of it, as YAML."""
+    return render_manifest(url, many=many)
 
 
 def terminal(

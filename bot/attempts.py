@@ -52,6 +52,10 @@ class Attempts:
         """Take back the try of this call, because it was none; the others stay counted."""
         await self._change(state, who, lambda tries: {key: at for key, at in tries.items() if key != call})
 
+    async def forget(self, state: SharedState, who: str) -> None:
+        """Count nothing of what somebody tried before."""
+        await state.delete(f"tries/{who}")
+
     async def _change(
         self, state: SharedState, who: str, decide: Callable[[Mapping[str, float]], Mapping[str, float] | None]
     ) -> bool:

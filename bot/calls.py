@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-import structlog
 from pydantic import SecretStr
 
 from bot import evidence
+from bot.accounts import Tally
 from bot.claimed import ClaimedTurn
 from bot.conversation import ToolCall
-from bot.ports import Card, Platform
+from bot.ports import Platform
 from bot.principal import Principal
 from bot.services import Services
 from bot.tool import ToolContext
 from bot.toolbox import Ran, Toolset
-
-log = structlog.get_logger(__name__)
 
 ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
 
@@ -29,9 +27,11 @@ class Calls:
 
     Args:
         platform: where the turn's thread is.
+        tally: what is kept of the turn.
     """
 
-    def __init__(self, turn: ClaimedTurn, services: Services, platform: Platform) -> None:
+    def __init__(self, turn: ClaimedTurn, services: Services, platform: Platform, tally: Tally) -> None:
+        self._tally = tally
         self._turn = turn
         self._services = services
         self._platform = platform
@@ -45,6 +45,7 @@ class Calls:
     async def run(self, tools: Toolset, call: ToolCall) -> Ran:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
         ran = await tools.run(call, await self._context(call))
+        self._tally.ran(call.id, tools.requires(call.name), ran.rule)
         if ran.rule in FORM_HELPS and not self._offered:
             self._offered = True
             thread, author = self._turn.lease.thread, self._turn.author
@@ -68,7 +69,7 @@ class Calls:
             read=lambda attachment: self._platform.fetch(attachment, ATTACHMENT_LIMIT_BYTES),
             wrote=lambda link: evidence.wrote(turn.lease.record, author.id, link),
             verify=partial(self._verify, tenant, key),
-            hand_over=self._hand_over,
+            hand_over=partial(self._hand_over, key),
             state=services.tool_state.within(call.name),
             attachments=turn.attachments(),
         )
@@ -78,17 +79,7 @@ class Calls:
         self._principal = await self._services.verification.check(thread, author.id, tenant, username, secret, key)
         return self._principal
 
-    async def _hand_over(self, reason: str) -> None:
+    async def _hand_over(self, key: str, reason: str) -> None:
         """A human has the thread from the next turn on, and whoever works here is told."""
-        thread, author = self._turn.lease.thread, self._turn.author
-        await self._services.mailbox.hand_over(thread)
-        who = f"{author.display_name} ({author.organisation})" if author.organisation else author.display_name
-        card = Card(
-            key=f"handover/{thread}/{self._turn.number}",
-            title=f"{who} is waiting for a human",
-            text=reason,
-            thread=thread,
-            buttons={"handback": "Hand back to Frontdesk"},
-        )
-        await self._platform.notify("", card)
-        log.info("handed_over")
+        case_id = key.rpartition("/")[2]
+        await self._services.cases.call(self._turn.lease.thread, self._turn.author, reason, case_id=case_id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot import history
-from bot.conversation import AssistantTurn, NoteTurn, ToolTurn, Turn, UserTurn
+from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
 from bot.loop import Progress
 from bot.messages import Attachment, Audience, Person
 from bot.ports import Lease, Mode
@@ -87,13 +87,43 @@ class ClaimedTurn:
     @property
     def is_to_be_answered(self) -> bool:
         """Whether somebody asked, the bot has the thread, and what was asked is not deleted."""
-        return self.lease.mode is Mode.BOT and any(
-            turn.asks and (isinstance(turn, NoteTurn) or bool(turn.text or turn.attachments))
-            for turn in self._turns
-            if isinstance(turn, UserTurn | NoteTurn)
-        )
+        return self.lease.mode is Mode.BOT and any(map(self._asks, self._turns))
+
+    def _asks(self, turn: Turn) -> bool:
+        match turn:
+            case UserTurn():
+                return turn.asks and bool(turn.text or turn.attachments)
+            case NoteTurn(note=Note.HANDED_BACK | Note.RESUMED):
+                return turn.asks and self._was_left_open()
+            case NoteTurn():
+                return turn.asks
+            case _:
+                return False
+
+    def _was_left_open(self) -> bool:
+        """Whether what this author asked before this turn got no answer, neither of a model nor of a colleague."""
+        before = self.lease.record.entries[: max(0, self.lease.begins - self.lease.record.start)]
+        for entry in reversed(before):
+            match turn := entry.turn:
+                case UserTurn() if turn.asks and (turn.text or turn.attachments):
+                    return turn.author.id == self.author.id
+                case NoteTurn(note=Note.PAUSED | Note.VERIFIED | Note.RETRIED):
+                    return turn.author.id == self.author.id
+                case StaffTurn():
+                    return False
+                case AssistantTurn() if not turn.tool_calls:
+                    return False
+                case _:
+                    continue
+        return False
+
+    def notes(self, note: Note) -> bool:
+        """Whether such a note is among the turn's entries."""
+        return any(isinstance(turn, NoteTurn) and turn.note is note for turn in self._turns)
 
     @property
     def showed_a_secret(self) -> bool:
         """Whether a secret was typed where others read along."""
-        return self.audience.is_overheard and any(isinstance(turn, UserTurn) and turn.secrets for turn in self._turns)
+        return self.audience.is_overheard and any(
+            isinstance(turn, UserTurn) and turn.asks and turn.secrets for turn in self._turns
+        )

@@ -14,7 +14,7 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, slack_manifest, terminal
 from bot.check import examine
 from bot.collector import spare_the_loaded
 from bot.config import Settings, load, with_files
@@ -48,12 +48,20 @@ def main() -> None:
 
 
 @cli.command()
-def run() -> None:
+def run(
+    only: Annotated[
+        Role,
+        typer.Option(
+            help="`platforms`: sockets and HTTP alone; `workers`: turns alone; several of each work together."
+        ),
+    ] = Role.ALL,
+) -> None:
     """Serve the platforms whose settings are present, until SIGTERM or Ctrl-C."""
 
     async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        async with running(settings, environment) as app:
-            _say(f"Frontdesk serves {', '.join(app.platforms)}; HTTP at {app.url}")
+        async with running(settings, environment, role=only) as app:
+            does = "answers on" if only is Role.WORKERS else "serves"
+            _say(f"Frontdesk {does} {', '.join(app.platforms)}; HTTP at {app.url}")
             await app.run()
 
     _main(work)
@@ -140,6 +148,33 @@ def check() -> None:
             raise typer.Exit(CONFIG_EXIT)
 
     _main(work, quiet=True)
+
+
+@cli.command()
+def audit(
+    count: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many entries.")] = 100,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+) -> None:
+    """Print who ordered what, where, when and with what result, oldest first; nothing can change an entry."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_desk(settings) as desk:
+            for entry in await desk.read_audit(tenant=tenant, limit=count):
+                at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
+
+    _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.budget import Allowance, Limits, Prices
 from bot.errors import ConfigError
 from bot.mounts import Mount, parse_mounts
 
@@ -45,6 +47,10 @@ def _parsed(value: object) -> object:
         raise ValueError("write a JSON object") from None
 
 
+def _allowed(value: object) -> object:
+    return Allowance.parse(value) if isinstance(value, str) else value
+
+
 def _mounted(value: object, info: ValidationInfo) -> object:
     return parse_mounts(value, (info.context or {}).get("environment", {})) if isinstance(value, str) else value
 
@@ -52,6 +58,7 @@ def _mounted(value: object, info: ValidationInfo) -> object:
 Listed = Annotated[frozenset[str], BeforeValidator(_listed)]
 Extra = Annotated[dict[str, Any], BeforeValidator(_parsed)]
 Tenants = Annotated[dict[str, str], BeforeValidator(_mapped)]
+Budget = Annotated[Allowance, BeforeValidator(_allowed)]
 Mounts = Annotated[tuple[Mount, ...], BeforeValidator(_mounted)]
 
 
@@ -138,7 +145,45 @@ class Settings(BaseModel):
     inbox_limit: int = Field(50, ge=1, description="Messages that may wait in one thread.")
     open_limit: int = Field(5_000, ge=1, description="Messages accepted and not settled, in one partition.")
     verified_minutes: float = Field(30, gt=0, description="How long a proof of identity holds, in minutes.")
+    human_reminder_minutes: float = Field(
+        15, gt=0, description="How long a customer waits for a human before the team is reminded, in minutes."
+    )
     tickets_per_day: int = Field(5, ge=1, description="Tickets that one person may open in 24 hours.")
+
+    price_per_million_input_tokens: float = Field(
+        0, ge=0, description="What a million tokens cost that a model reads, in your currency; 0: money is not counted."
+    )
+    price_per_million_cached_tokens: float = Field(
+        0, ge=0, description="What a million tokens cost that a model reads from its provider's cache."
+    )
+    price_per_million_output_tokens: float = Field(
+        0, ge=0, description="What a million tokens cost that a model writes."
+    )
+    budget_turn: Budget = Field(
+        Allowance(calls=40, tokens=2_000_000),
+        description="What one turn may spend on models: calls=… tokens=… money=… (in the currency of the prices).",
+    )
+    budget_thread: Budget = Field(
+        Allowance(calls=500, tokens=10_000_000), description="What one thread may spend within 24 hours."
+    )
+    budget_person: Budget = Field(
+        Allowance(calls=800, tokens=15_000_000), description="What one person may spend within 24 hours."
+    )
+    budget_organisation: Budget = Field(
+        Allowance(calls=10_000, tokens=200_000_000), description="What one organisation may spend within 24 hours."
+    )
+    budget_day: Budget = Field(
+        Allowance(), description="What all conversations together may spend within 24 hours; no limit when absent."
+    )
+    messages_per_hour: int = Field(
+        120, ge=0, description="Messages of one person that are taken within an hour; 0: as many as come."
+    )
+    breaker_failures: int = Field(
+        8, ge=1, description="Failures in a row after which a tool, or the model, is left alone for a while."
+    )
+    breaker_rest_s: float = Field(
+        15, gt=0, description="How long it is left alone before it is tried again, in seconds."
+    )
 
     @model_validator(mode="after")
     def _shared_redis_needs_a_key(self) -> Self:
@@ -164,9 +209,35 @@ class Settings(BaseModel):
         """The model that reads pictures."""
         return self.openai_vision_model or self.openai_model
 
+    @property
+    def limits(self) -> Limits:
+        """What may be spent."""
+        return Limits(
+            turn=self.budget_turn,
+            thread=self.budget_thread,
+            person=self.budget_person,
+            organisation=self.budget_organisation,
+            day=self.budget_day,
+            messages_per_hour=self.messages_per_hour,
+        )
+
+    @property
+    def prices(self) -> Prices:
+        """What models cost."""
+        return Prices(
+            input=self.price_per_million_input_tokens,
+            cached=self.price_per_million_cached_tokens,
+            output=self.price_per_million_output_tokens,
+        )
+
     def tenant_of(self, space: str) -> str:
         """The tenant that an installed team or guild belongs to."""
         return self.tenants.get(space, "default")
+
+    def fingerprint(self) -> str:
+        """Names these settings, as far as they are no secrets: equal ones have the same."""
+        values = self.model_dump(mode="json")
+        return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
 
     def secrets(self) -> frozenset[str]:
         """The values that must never be logged, traced or answered."""

@@ -100,6 +100,12 @@ class Note(StrEnum):
     EDITED = "edited"
     RETRIED = "retried"
     STOPPED = "stopped"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RESET = "reset"
+    CLOSED = "closed"
+    TICKET = "ticket"
+    EARLIER = "earlier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

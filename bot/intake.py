@@ -14,13 +14,14 @@ from typing import TypeVar
 
 import structlog
 
-from bot import admin
+from bot.cases import Cases
+from bot.channels import ChannelBook
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
 from bot.errors import Rejected, Transient
+from bot.llm.wire import shown_name
 from bot.messages import (
     Audience,
     ButtonPressed,
-    ChannelRenamed,
     CommandGiven,
     Event,
     FormSubmitted,
@@ -32,10 +33,12 @@ from bot.messages import (
     VoteCast,
 )
 from bot.observe import EVENTS
-from bot.ports import Address, Desk, Mailbox, Order, Outcome, Put, Verdict
+from bot.office import HUMAN, Clerk
+from bot.ports import Address, ChannelRules, Desk, Listening, Mailbox, Order, Outcome, Put, Verdict
 from bot.principal import person_ref
 from bot.secrets import Caught, Vault
-from bot.sentences import BUSY, STAFF_ONLY, THREAD_FULL
+from bot.sentences import BLOCKED, BUSY, THREAD_FULL
+from bot.standing import StandingOrders
 from bot.text import scrub
 from bot.verification import Verification
 
@@ -54,6 +57,10 @@ class IntakeDesk:
 
     Args:
         tenant_of: space -> tenant.
+        clerk: carries out what people who work here order.
+        standing: who is not listened to.
+        channels: what admins set for channels.
+        cases: knows which answers ask how a case was.
     """
 
     def __init__(
@@ -64,12 +71,20 @@ class IntakeDesk:
         verification: Verification,
         desk: Desk,
         tenant_of: Callable[[str], str],
+        clerk: Clerk,
+        standing: StandingOrders,
+        channels: ChannelBook,
+        cases: Cases,
     ) -> None:
         self._mailbox = mailbox
         self._vault = vault
         self._verification = verification
         self._desk = desk
         self._tenant_of = tenant_of
+        self._clerk = clerk
+        self._standing = standing
+        self._channels = channels
+        self._cases = cases
 
     async def __call__(self, event: Event) -> Outcome:
         """Settle an event or bring it into the mailbox.
@@ -86,6 +101,8 @@ class IntakeDesk:
         return outcome
 
     async def _take(self, event: Event) -> Outcome:
+        if not isinstance(event, MessageDeleted) and (refusal := await self._refusal(event)):
+            return refusal
         match event:
             case IncomingMessage():
                 return await _in_time(self._message(event))
@@ -97,24 +114,34 @@ class IntakeDesk:
             case FormSubmitted():
                 return await self._form(event)
             case CommandGiven():
-                return await self._command(event, event.text)
+                return await self._clerk.order(event, event.text)
+            case ButtonPressed(action=action) if action == HUMAN:
+                return await self._clerk.call_human(event)
             case ButtonPressed():
-                return await self._command(event, event.action)
+                return await self._clerk.order(event, f"{event.action} {event.value}".strip())
             case VoteCast():
                 return await self._vote(event)
             case StopRequested():
                 await self._mailbox.order(event.thread, Order.STOP)
                 return Outcome(verdict=Verdict.DONE)
-            case ChannelRenamed():
-                raise Rejected("channel_renamed")
+
+    async def _refusal(self, event: Event) -> Outcome | None:
+        """What a blocked person gets: one sentence, and then silence."""
+        person = person_ref(event.thread, event.author.id)
+        if event.author.is_staff or (block := self._standing.block_of(person)) is None:
+            return None
+        if await self._standing.first_refusal(person, block):
+            return Outcome(verdict=Verdict.REFUSED, text=BLOCKED)
+        return Outcome(verdict=Verdict.IGNORED)
 
     async def _message(self, event: IncomingMessage) -> Outcome:
         text = scrub(event.text, TEXT_LIMIT_CHARS)
         if not text.strip() and not event.attachments:
             raise Rejected("empty")
         caught = await self._vault.catch(event.thread, event.author.id, text)
+        rules = await self._channels.rules(event.thread)
         put = await self._mailbox.put(
-            event.thread, _turn(event, caught), event_ids=event.event_ids, address=_address(event)
+            event.thread, _turn(event, caught), event_ids=event.event_ids, address=_address(event, rules)
         )
         verdict, told = _VERDICTS[put]
         return Outcome(verdict=verdict, text=told or caught.shown, secrets=len(caught.handles))
@@ -135,7 +162,7 @@ class IntakeDesk:
         note = NoteTurn(
             note=Note.EDITED,
             author=event.author,
-            text=f"{event.author.display_name} changed an earlier message. It reads: {caught.text}",
+            text=f"{shown_name(event.author)} changed an earlier message. It reads: {caught.text}",
             audience=Audience.PUBLIC,
             at=event.at.astimezone(UTC),
         )
@@ -151,7 +178,7 @@ class IntakeDesk:
         note = NoteTurn(
             note=Note.VERIFIED,
             author=event.author,
-            text=f"{event.author.display_name} was {told}. Answer what they asked.",
+            text=f"{shown_name(event.author)} was {told}. Answer what they asked.",
             audience=event.audience,
             at=event.at.astimezone(UTC),
             asks=True,
@@ -162,40 +189,6 @@ class IntakeDesk:
         await self._verification.close(event)
         return Outcome(verdict=Verdict.DONE, text=f"Thank you. You are {told}.")
 
-    async def _command(self, event: CommandGiven | ButtonPressed, text: str) -> Outcome:
-        tenant = self._tenant_of(event.thread.space)
-        actor, action = person_ref(event.thread, event.author.id), text.strip()[:80]
-        if not event.author.is_staff:
-            await self._desk.record_audit(
-                tenant, actor=actor, action=action, target=str(event.thread), result="refused: staff only"
-            )
-            return Outcome(verdict=Verdict.REFUSED, text=STAFF_ONLY)
-        situation = admin.Situation(actor=event.author, mode=await self._mailbox.mode(event.thread))
-        decision = admin.decide(text, situation)
-        for effect in decision.effects:
-            match effect:
-                case admin.Effect.TAKE_OVER:
-                    await self._mailbox.order(event.thread, Order.HUMAN)
-                case admin.Effect.PAUSE:
-                    await self._mailbox.order(event.thread, Order.PAUSE)
-                case admin.Effect.HAND_BACK:
-                    await self._mailbox.hand_back(event.thread)
-        if decision.note:
-            kind = Note.HANDED_BACK if admin.Effect.HAND_BACK in decision.effects else Note.HANDED_OVER
-            note = NoteTurn(
-                note=kind,
-                author=event.author,
-                text=decision.note,
-                audience=Audience.PUBLIC,
-                at=event.at.astimezone(UTC),
-            )
-            await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
-        if decision.effects:
-            await self._desk.record_audit(
-                tenant, actor=actor, action=action, target=str(event.thread), result=decision.told
-            )
-        return Outcome(verdict=Verdict.DONE, text=decision.told)
-
     async def _vote(self, event: VoteCast) -> Outcome:
         person = person_ref(event.thread, event.author.id)
         await self._desk.record_vote(
@@ -204,6 +197,8 @@ class IntakeDesk:
             turn=event.turn,
             person=person,
             value=max(-1, min(1, event.value)),
+            comment=(await self._vault.catch(event.thread, event.author.id, event.comment)).shown,
+            about=await self._cases.judged_by(event.thread, event.turn),
         )
         return Outcome(verdict=Verdict.DONE, text="Thank you.")
 
@@ -230,13 +225,16 @@ _VERDICTS = {
 }
 
 
-def _address(event: IncomingMessage) -> Address:
+def _address(event: IncomingMessage, rules: ChannelRules) -> Address:
     """Whom a message is for. Staff are answered only on mention; people who talk to each other are left alone."""
+    if rules.listening is Listening.NOTHING:
+        return Address.OTHERS
     if event.mentions_bot:
         return Address.BOT
     if event.mentions_people or event.author.is_staff:
         return Address.OTHERS
-    return Address.BOT if event.opens else Address.PARTY
+    opens = event.opens or (rules.listening is Listening.EVERYTHING and event.message_id == event.thread.root)
+    return Address.BOT if opens else Address.PARTY
 
 
 def _turn(event: IncomingMessage, caught: Caught) -> UserTurn | StaffTurn:

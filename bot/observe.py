@@ -17,15 +17,60 @@ from structlog.contextvars import merge_contextvars
 
 Processor = Callable[[Any, str, Any], Any]
 
+_UP_TO_A_MINUTE_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 90.0)
+
+# What comes in, and what waits.
 EVENTS = Counter("frontdesk_events_total", "What came in, by kind and what became of it.", ["kind", "verdict"])
+LIMITED = Counter("frontdesk_limited_total", "What a budget or rate refused, by whose and of what.", ["scope", "unit"])
+QUEUE_READY = Gauge("frontdesk_queue_ready", "Threads that are due and that nobody has taken.")
+QUEUE_AGE = Gauge("frontdesk_queue_oldest_seconds", "How long the longest waiting of them has been due.")
+QUEUE_OPEN = Gauge("frontdesk_queue_open", "Messages that are accepted and not settled.")
+DEAD_LETTERS = Gauge("frontdesk_dead_letters", "Turns that were given up and wait for an operator.")
+ADMISSION_CLOSED = Gauge("frontdesk_admission_closed", "1 while nothing is accepted because Redis is nearly full.")
+
+# What is done.
 TURNS = Counter("frontdesk_turns_total", "Turns that ended, by how.", ["outcome"])
-TOOL_CALLS = Counter("frontdesk_tool_calls_total", "Tool calls, by tool and result.", ["tool", "result"])
-MODEL_TOKENS = Counter("frontdesk_model_tokens_total", "Tokens as the endpoint counts them.", ["kind"])
-INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS = (MODEL_TOKENS.labels(kind=kind) for kind in ("input", "cached", "output"))
+TURN_SECONDS = Histogram("frontdesk_turn_seconds", "From the claim of a turn to its end.", buckets=_UP_TO_A_MINUTE_S)
+RUNNING = Gauge("frontdesk_turns_running", "Turns that this process is working on.")
 TAKEOVERS = Counter("frontdesk_takeovers_total", "Turns that another worker had begun.")
 FENCED = Counter("frontdesk_fenced_total", "Turns that stopped because another worker owns the thread.")
-RUNNING = Gauge("frontdesk_turns_running", "Turns that this process is working on.")
-FIRST_TEXT = Histogram("frontdesk_first_text_seconds", "From the claim of a turn to its first text.")
+GIVEN_UP = Counter("frontdesk_given_up_total", "Turns that became dead letters, by why.", ["reason"])
+TOOL_CALLS = Counter("frontdesk_tool_calls_total", "Tool calls, by tool and result.", ["tool", "result"])
+FIRST_TEXT = Histogram(
+    "frontdesk_first_text_seconds", "From the claim of a turn to its first text.", buckets=_UP_TO_A_MINUTE_S
+)
+
+# The model.
+MODEL_REQUESTS = Counter("frontdesk_model_requests_total", "Requests to a model, by result.", ["result"])
+MODEL_SECONDS = Histogram(
+    "frontdesk_model_request_seconds", "From a request to the end of its answer.", buckets=_UP_TO_A_MINUTE_S
+)
+FIRST_TOKEN = Histogram(
+    "frontdesk_model_first_token_seconds", "From a request to the first text or call.", buckets=_UP_TO_A_MINUTE_S
+)
+MODEL_TOKENS = Counter("frontdesk_model_tokens_total", "Tokens as the endpoint counts them.", ["kind"])
+INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS = (MODEL_TOKENS.labels(kind=kind) for kind in ("input", "cached", "output"))
+MODEL_COST = Counter("frontdesk_model_cost_total", "What models cost, in the currency of the prices in the settings.")
+
+# What it stands on.
+REDIS_UP = Gauge("frontdesk_redis_up", "1 while Redis can be reached and written to.")
+REDIS_MEMORY = Gauge("frontdesk_redis_memory_ratio", "Used share of Redis' maxmemory; 0 where it has no limit.")
+DATABASE_UP = Gauge("frontdesk_db_up", "1 while the database can be reached.")
+PART_READY = Gauge("frontdesk_part_ready", "1 while `/readyz` calls this part ok.", ["part"])
+LOOP_LAG = Histogram(
+    "frontdesk_loop_lag_seconds",
+    "How late the event loop was.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+)
+BREAKER_OPEN = Gauge("frontdesk_breaker_open", "1 while a part that keeps failing is left alone.", ["part"])
+RATE_WAITS = Counter("frontdesk_rate_limit_waits_total", "Waits that somebody's rate limit asked for.", ["where"])
+RATE_WAIT_SECONDS = Counter("frontdesk_rate_limit_wait_seconds_total", "Seconds of these waits.", ["where"])
+
+
+def waited(where: str, seconds: float) -> None:
+    """Count a wait that a rate limit asked for; `where` is a platform's name, or `model`."""
+    RATE_WAITS.labels(where=where).inc()
+    RATE_WAIT_SECONDS.labels(where=where).inc(seconds)
 
 
 def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int = logging.INFO) -> None:

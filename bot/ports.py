@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from bot.conversation import Conversation, Entry, ToolCall, ToolSpec, ToolTurn, Turn
+from bot.conversation import Conversation, Entries, Entry, ToolCall, ToolSpec, ToolTurn, Turn
 from bot.messages import Attachment, Event, IncomingMessage, Person, ThreadKey
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class Lease:
     exhausted: bool = False
 
     @property
-    def mail(self) -> Sequence[Entry]:
+    def mail(self) -> Entries:
         """The entries of this turn."""
         return self.record.entries[max(0, self.begins - self.record.start) :]
 
@@ -343,6 +343,23 @@ class DeadLetter:
     reason: str
     at: datetime
     author: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits in the mailbox.
+
+    Args:
+        ready: threads that are due and that nobody has taken.
+        oldest_s: how long the longest waiting of them has been due.
+        open: messages that are accepted and not settled.
+        dead: dead letters.
+    """
+
+    ready: int
+    oldest_s: float
+    open: int
+    dead: int
 
 
 class Mailbox(Protocol):
@@ -418,6 +435,9 @@ class Mailbox(Protocol):
     async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
         """Mail that is accepted and not yet on the record."""
 
+    async def backlog(self) -> Backlog:
+        """What waits at this moment."""
+
     async def dead_letters(self) -> Sequence[DeadLetter]:
         """Turns that were given up, oldest first."""
 
@@ -454,6 +474,15 @@ class SharedState(Protocol):
     async def replace(self, key: str, index: int, value: bytes) -> bool:
         """Put another entry in the place of one (what was deleted is forgotten); whether it was there."""
 
+    async def plan(self, key: str, item: bytes, *, after_s: float) -> None:
+        """Have an item of an agenda come up after a while; planned again, it comes up then instead."""
+
+    async def cancel(self, key: str, item: bytes) -> bool:
+        """Take an item off the agenda; whether it was on it."""
+
+    async def due(self, key: str, *, lease_s: float) -> bytes | None:
+        """An item whose time has come, kept from everybody else for `lease_s`; who has dealt with it cancels it."""
+
     async def publish(self, channel: str, value: bytes) -> None:
         """Tell whoever listens at this moment; nobody else will know."""
 
@@ -469,7 +498,15 @@ class SharedState(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A row of the desk."""
+    """A row of the desk.
+
+    Args:
+        status: `Open` or `Closed`.
+        customer: username of the verified customer, if any.
+        person: who opened it, as `platform:space:person id`.
+        receipt: SHA-256 of the picture of the receipt that it is about.
+        assignee: the colleague who takes care, as `platform:space:person id`.
+    """
 
     number: int
     status: str
@@ -479,6 +516,47 @@ class Ticket:
     person: str
     thread: str
     created_at: datetime
+    platform: str = ""
+    organisation: str = ""
+    receipt: str | None = None
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNote:
+    """What a colleague wrote on a ticket; customers never see it."""
+
+    author: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketChange:
+    """A ticket that was given a status; `changes` counts those that changed something, so that it names each."""
+
+    ticket: Ticket
+    before: str
+    changes: int
+
+
+class About(StrEnum):
+    """What a vote judges."""
+
+    ANSWER = "answer"
+    CASE = "case"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Who did what to which thing, when, and how it ended."""
+
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    result: str
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -506,10 +584,42 @@ class Desk(Protocol):
         customer: str | None,
         thread: str,
         idempotency_key: str,
+        organisation: str = "",
+        per_day: int | None = None,
     ) -> Ticket:
-        """Open a ticket, once per key: the same key gives the same ticket."""
+        """Open a ticket, once per key: the same key gives the same ticket.
+
+        Args:
+            per_day: how many this person may open in 24 hours; no limit when absent.
+
+        Raises:
+            ToolDenied: `too_many_tickets`.
+        """
 
     async def find_ticket(self, tenant: str, number: int) -> Ticket | None: ...
+
+    async def list_tickets(
+        self,
+        tenant: str,
+        *,
+        status: str | None = None,
+        assignee: str | None = None,
+        thread: str | None = None,
+        limit: int = 20,
+    ) -> Sequence[Ticket]:
+        """The youngest tickets that fit, youngest first."""
+
+    async def set_ticket(self, tenant: str, number: int, status: str) -> TicketChange | None:
+        """Give a ticket another status; nothing when there is no such ticket."""
+
+    async def assign_tickets(self, tenant: str, thread: str, assignee: str) -> None:
+        """Have a colleague take care of the open tickets of a thread."""
+
+    async def note_ticket(self, tenant: str, number: int, *, note_id: str, author: str, text: str) -> bool:
+        """Write on a ticket, once per id; whether there is such a ticket."""
+
+    async def ticket_notes(self, tenant: str, number: int) -> Sequence[TicketNote]:
+        """What was written on a ticket, oldest first."""
 
     async def check_customer(self, tenant: str, username: str, key: str) -> str | None:
         """The customer's registered username when the key is right; takes as long when there is no such customer."""
@@ -520,8 +630,82 @@ class Desk(Protocol):
 
     async def record_audit(self, tenant: str, *, actor: str, action: str, target: str, result: str) -> None: ...
 
-    async def record_vote(self, tenant: str, *, thread: str, turn: int, person: str, value: int) -> None:
+    async def read_audit(self, *, tenant: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """The last entries, oldest first; of every tenant when none is named."""
+
+    async def record_vote(
+        self,
+        tenant: str,
+        *,
+        thread: str,
+        turn: int,
+        person: str,
+        value: int,
+        comment: str = "",
+        about: About = About.ANSWER,
+    ) -> None:
         """Keep a vote; a later one of the same person on the same turn replaces it."""
+
+
+# --------------------------------------------------------------------------------------------------------- budgets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """How much of one limit is used.
+
+    Args:
+        scope: whose it is: `thread`, `person`, `organisation`, `day` (everybody together), or `messages` of a person.
+        unit: `calls`, `tokens`, `money` (in the currency of the settings), or `messages`.
+        ends_at: when counting begins anew, aware UTC; nothing while nothing is counted.
+    """
+
+    scope: str
+    unit: str
+    used: float
+    limit: float
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Something that is counted for a while, from the first of it on."""
+
+    name: str
+    lasts_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a window holds, and when it ends, aware UTC."""
+
+    total: int
+    ends_at: datetime
+
+
+class Counts(Protocol):
+    """Counts that every process adds to.
+
+    Raises:
+        Transient: they cannot be reached.
+    """
+
+    async def add(self, amounts: Mapping[Window, int]) -> Mapping[Window, Counted]:
+        """Add, and tell what the windows hold after it."""
+
+    async def read(self, windows: Sequence[Window]) -> Mapping[Window, Counted]:
+        """What the windows hold, those left out that hold nothing."""
+
+
+class Budgets(Protocol):
+    """What may be spent on models, and what was."""
+
+    async def status(self, thread: ThreadKey, person: Person | None = None) -> Sequence[BudgetLine]:
+        """Every limit that is set and concerns this thread and, when one is named, this person.
+
+        Raises:
+            Transient: the counts cannot be read.
+        """
 
 
 # ---------------------------------------------------------------------------------------------------------- models
@@ -676,6 +860,7 @@ class Resources:
         tenant_of: space -> tenant.
         sealer: for secrets that the adapter must keep.
         channel_rules: what admins set for the channel of a thread.
+        waited: told of every wait that the platform's rate limits ask for, in seconds.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
     """
 
@@ -685,4 +870,5 @@ class Resources:
     tenant_of: Callable[[str], str]
     sealer: Sealer
     channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
+    waited: Callable[[float], None] = lambda seconds: None
     demo: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.errors import ConfigError
 from bot.history import BYTES_PER_TOKEN
 from bot.messages import ThreadKey
+from bot.ports import ChannelRules
 
 _RULES = """\
 You are Frontdesk, the support assistant of the company whose handbook follows. You answer customers in a chat thread.
@@ -88,6 +89,9 @@ def _read(files: Sequence[Path], named: Path) -> str:
     return text
 
 
+NO_RULES = ChannelRules()
+
+
 class SystemPrompt:
     """The stable prefix of every request in a channel; made once, so that it is the same bytes for ever."""
 
@@ -97,9 +101,19 @@ class SystemPrompt:
             channel: _prompt(f"{handbook.general}\n\n{text}") for channel, text in handbook.channels.items()
         }
 
-    def of(self, thread: ThreadKey) -> str:
-        """The prefix in this thread."""
-        return self._channels.get(thread.channel, self._general)
+    def of(self, thread: ThreadKey, rules: ChannelRules = NO_RULES) -> str:
+        """The prefix in this thread; what admins set for its channel stands at the end, behind what all share."""
+        shared = self._channels.get(thread.channel, self._general)
+        return f"{shared}{_set_for(rules)}" if rules.language or rules.hours else shared
+
+
+def _set_for(rules: ChannelRules) -> str:
+    lines = ["", "In this channel", ""]
+    if rules.language:
+        lines.append(f"- Answer in {rules.language}, whatever language is written here.")
+    if rules.hours:
+        lines.append(f"- Human colleagues are at work: {rules.hours}. Say so when you hand over or open a ticket.")
+    return "\n".join([*lines, ""])
 
 
 def _prompt(handbook: str) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -17,16 +17,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bot.errors import BotError, ConfigError
+from bot.errors import ConfigError
+from bot.vitals import Probe, state
 
 GRACE_S = 2
 """How long open event streams may take to close at a stop."""
 
-Probe = Callable[[], Awaitable[None]]
-
 
 def application(
-    routes: Sequence[BaseRoute], *, probes: dict[str, Probe], metrics_token: str | None, loopback: bool
+    routes: Sequence[BaseRoute],
+    *,
+    probes: Mapping[str, Probe],
+    metrics_token: str | None,
+    loopback: bool,
+    read_vitals: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
@@ -34,19 +38,15 @@ def application(
         routes: what the platforms mount.
         probes: name -> raises when that part cannot be reached; asked by `/readyz`.
         metrics_token: bearer token for `/metrics`; needed unless the port is on loopback.
+        read_vitals: brings gauges up to date before `/metrics` tells them.
     """
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        states: dict[str, str] = {}
-        for name, probe in probes.items():
-            try:
-                await probe()
-                states[name] = "ok"
-            except (BotError, OSError):
-                states[name] = "unavailable"
+        told = await asyncio.gather(*(state(probe) for probe in probes.values()))
+        states = dict(zip(probes, told, strict=True))
         ready = all(state == "ok" for state in states.values())
         return JSONResponse(states, status_code=200 if ready else 503)
 
@@ -54,6 +54,8 @@ def application(
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not loopback and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
             return PlainTextResponse("a token is needed\n", status_code=401)
+        if read_vitals is not None:
+            await read_vitals()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     own = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -18,14 +19,28 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from bot import earlier, tracing
+from bot.accounts import Tally
+from bot.budget import Over, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
-from bot.conversation import AssistantTurn, Turn
+from bot.conversation import AssistantTurn, Conversation, Note, NoteTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.loop import Answered, Asked, Results
-from bot.observe import CACHED_TOKENS, FENCED, FIRST_TEXT, INPUT_TOKENS, OUTPUT_TOKENS, TAKEOVERS, TURNS
-from bot.ports import Lease, Order, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
-from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, STOPPED, TIME_LIMIT
+from bot.metered import RESTING, TURN_BUDGET
+from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
+from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted
+from bot.sentences import (
+    APOLOGY,
+    CASE_CLOSED,
+    CHANGE_YOUR_KEY,
+    HUMAN_CALLED,
+    MODEL_AWAY,
+    PAUSED,
+    STOPPED,
+    TIME_LIMIT,
+    TURN_LIMIT,
+)
 from bot.services import Services
 from bot.speech import BETWEEN, Speech
 from bot.tasks import end
@@ -49,12 +64,14 @@ class Interrupt(StrEnum):
     JOIN = "join"
     STOP = "stop"
     HUMAN = "human"
+    PAUSE = "pause"
+    STANDING = "standing"
     LOST = "lost"
     TIME = "time"
     DRAIN = "drain"
 
 
-_INTERRUPTS = {Order.STOP: Interrupt.STOP, Order.PAUSE: Interrupt.HUMAN, Order.HUMAN: Interrupt.HUMAN}
+_INTERRUPTS = {Order.STOP: Interrupt.STOP, Order.PAUSE: Interrupt.PAUSE, Order.HUMAN: Interrupt.HUMAN}
 
 
 class TurnRun:
@@ -74,18 +91,27 @@ class TurnRun:
         self._writes = False
         self._writing = False
         self._joins = 0
+        self._tally = Tally()
 
     async def run(self) -> None:
         """Bring the turn to an end, or give the thread back for another try."""
         lease = self._turn.lease
         if lease.attempt > 1:
             TAKEOVERS.inc()
-        try:
-            outcome = await self._live()
-        except LeaseLost:
-            FENCED.inc()
-            outcome = "fenced"
+        spending, outcome = begin_spending(), "crashed"
+        with self._services.tracer.within(tracing.INVOKE_AGENT, "frontdesk", self._traced()) as span:
+            try:
+                outcome = await self._live()
+            except LeaseLost:
+                FENCED.inc()
+                outcome = "fenced"
+            finally:
+                if spending.calls:
+                    self._services.budgets.spend(lease.thread, self._turn.author, spending)
+                span.note(tracing.OUTCOME, outcome)
+                span.end("crashed" if outcome == "crashed" else None)
         TURNS.labels(outcome=outcome).inc()
+        TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
 
     async def _live(self) -> str:
@@ -94,32 +120,103 @@ class TurnRun:
         if platform is None:
             await self._mailbox.release(lease, delay_s=ELSEWHERE_S, refund=True)
             return "not_ours"
-        if lease.committed is None and not self._turn.is_to_be_answered:
-            await self._mailbox.done(lease)
-            return "recorded"
+        if lease.committed is None:
+            if not self._turn.is_to_be_answered and not self._turn.progress().pending:
+                return await self._keep()
+            if self._turn.is_to_be_answered and lease.step == 0 and await self._is_paused():
+                await self._mailbox.done(lease)
+                return "paused"
         stream = platform.reply(lease)
         try:
             if lease.committed is not None:
                 return await self._deliver(stream, "redelivered")
             if lease.exhausted:
                 return await self._close(stream, APOLOGY, dead="crash")
-            return await self._answer(stream, Calls(self._turn, self._services, platform))
+            if not self._turn.is_to_be_answered:
+                # Given to a human in the middle of a call, by a process that died before it could say so.
+                return await self._close(stream, HUMAN_CALLED if lease.mode is Mode.HUMAN else "", outcome="human")
+            if self._turn.notes(Note.CLOSED):
+                await self._services.cases.asks(lease.thread, lease.turn)
+                return await self._close(stream, CASE_CLOSED, outcome="closed")
+            if (over := self._services.budgets.over(lease.thread, self._turn.author)) is not None:
+                return await self._limited(stream, platform, over)
+            await self._begin(platform)
+            return await self._answer(stream, Calls(self._turn, self._services, platform, self._tally))
         except BaseException:
             await stream.abandon()
             raise
+
+    async def _keep(self) -> str:
+        """A turn that is not answered, but kept."""
+        lease = self._turn.lease
+        if self._turn.notes(Note.RESET):
+            # The window of history begins with this turn from here on; what was before stays on the record.
+            mail = Conversation(entries=lease.mail, start=lease.begins)
+            lease = await self._mailbox.step(replace(lease, record=mail))
+        if lease.mode is Mode.HUMAN:
+            await self._services.cases.heard(lease.thread, self._turn.turns())
+        await self._mailbox.done(lease)
+        return "recorded"
+
+    async def _is_paused(self) -> bool:
+        """Whether nobody is answered here at the moment; then the thread is remembered for the pause's end."""
+        thread, standing = self._turn.lease.thread, self._services.standing
+        if (pause := standing.pause_of(thread)) is None:
+            return False
+        await standing.wait_in(*pause, thread)
+        await standing.load()  # who lifts a pause looks afterwards who waits: one of us sees the other
+        if (pause := standing.pause_of(thread)) is None:
+            return False
+        await self._services.announcements.say(thread, PAUSED, key=f"paused/{pause[1].id}")
+        return True
+
+    async def _begin(self, platform: Platform) -> None:
+        """What is done once, before the first answer in a thread."""
+        lease, services = self._turn.lease, self._services
+        if lease.turn == 1 and (rules := await services.channels.rules(lease.thread)).greeting:
+            await services.announcements.say(lease.thread, rules.greeting, key="greeting")
+        message_id = earlier.asked_late(self._turn)
+        if message_id is not None and (turns := await self._read_back(message_id, platform)):
+            async with self._lock:
+                await self._record(turns)
+
+    async def _read_back(self, message_id: str, platform: Platform) -> Sequence[Turn]:
+        return await earlier.read_back(self._turn, message_id, platform, self._services.vault)
+
+    def _traced(self) -> dict[str, str | int]:
+        lease = self._turn.lease
+        return {
+            tracing.AGENT: "frontdesk",
+            tracing.CONVERSATION: str(lease.thread),
+            tracing.PLATFORM: lease.thread.platform,
+            tracing.TURN: lease.turn,
+            tracing.ATTEMPT: lease.attempt,
+        }
+
+    async def _limited(self, stream: ReplyStream, platform: Platform, over: Over) -> str:
+        """Serve without the model, because a limit on spending is reached."""
+        turn, modelless = self._turn, self._services.modelless
+        words = await modelless.words(turn, self._services.tenant_of(turn.lease.thread.space), over)
+        await modelless.tell_admins(turn, platform, over)
+        if words:
+            return await self._close(stream, words, outcome="limited")
+        await stream.abandon()
+        await self._mailbox.done(turn.lease)
+        return "limited"
 
     async def _answer(self, stream: ReplyStream, calls: Calls) -> str:
         self._speech = speech = Speech(self._turn, self._services, stream)
         if self._turn.lease.order is not None:
             self._interrupt = _INTERRUPTS[self._turn.lease.order]
+        elif self._services.standing.pause_of(self._turn.lease.thread) is not None:
+            self._interrupt = Interrupt.STANDING
         while not self._is_cut_short():
             try:
                 answered = await self._attempt(stream, speech, calls)
             except Transient as failure:
                 return await self._later(stream, failure)
             except Permanent as failure:
-                log.error("turn_failed", reason=failure.reason)
-                return await self._close(stream, APOLOGY, dead=failure.reason)
+                return await self._never(stream, failure)
             if answered is not None:
                 text = speech.clean(answered.text) if answered.replaces else speech.finish()
                 return await self._close(stream, text, outcome="answered")
@@ -151,7 +248,8 @@ class TurnRun:
     async def _converse(self, stream: ReplyStream, speech: Speech, calls: Calls) -> Answered:
         turn = self._turn
         tools = await self._services.toolbox.take()
-        system = self._services.system.of(turn.lease.thread)
+        rules = await self._services.channels.rules(turn.lease.thread)
+        system = self._services.system.of(turn.lease.thread, rules)
         async with aclosing(self._services.loop.run(turn, system, tools, partial(calls.run, tools))) as events:
             async for event in events:
                 await self._stay_owner(self._services.lease_s)
@@ -160,7 +258,7 @@ class TurnRun:
                         if released := speech.hear(event.text):
                             await self._show(speech, released)
                     case Asked():
-                        _count(event.usage)
+                        self._tally.asked(event.usage)
                         said = AssistantTurn(text=speech.finish(), at=datetime.now(UTC), tool_calls=event.calls)
                         async with self._lock:
                             await self._record([said])
@@ -173,7 +271,7 @@ class TurnRun:
                     case Results():
                         await self._record_results(stream, event)
                     case Answered():
-                        _count(event.usage)
+                        self._tally.asked(event.usage)
                         return event
         raise Transient("model_stream_unfinished")
 
@@ -228,8 +326,20 @@ class TurnRun:
             for _, call in turn.progress().pending
         ]
         last: list[Turn] = [AssistantTurn(text=text, at=datetime.now(UTC))] if text else []
+        if self._interrupt in (Interrupt.PAUSE, Interrupt.STANDING):
+            last.append(_paused(turn))
         whole = BETWEEN.join(part for part in [*turn.said(), text] if part)
         reply = Reply(text=whole, turn=turn.number, addressee=turn.author.id)
+        if self._tally.requests:
+            await self._services.accounts.keep(
+                turn.lease.thread,
+                self._tally,
+                turn=turn.number,
+                begins=turn.lease.begins,
+                ends=turn.lease.record.length + len(left) + len(last),
+                attempt=turn.lease.attempt,
+                outcome=outcome if dead is None else dead,
+            )
         async with self._lock:
             turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead))
         return await self._deliver(stream, outcome)
@@ -258,11 +368,26 @@ class TurnRun:
         lease = self._turn.lease
         hopeless = (failure.retry_after_s or 0.0) > self._services.turn_timeout_s
         log.warning("turn_interrupted", reason=failure.reason, attempt=lease.attempt)
+        if failure.reason == "model_rate_limited":
+            waited("model", self._delay_s(failure))
         if hopeless or lease.attempt >= self._services.attempts:
             return await self._close(stream, APOLOGY, dead=failure.reason)
         await stream.abandon()
         await self._mailbox.release(lease, delay_s=self._delay_s(failure))
         return "retried"
+
+    async def _never(self, stream: ReplyStream, failure: Permanent) -> str:
+        """Trying again cannot help: an honest sentence, and a dead letter unless nothing is left to be answered."""
+        if failure.reason == TURN_BUDGET:
+            return await self._close(stream, TURN_LIMIT, outcome="turn_budget")
+        log.error("turn_failed", reason=failure.reason)
+        if failure.reason != RESTING:
+            return await self._close(stream, APOLOGY, dead=failure.reason)
+        tenant = self._services.tenant_of(self._turn.lease.thread.space)
+        words = await self._services.modelless.words(self._turn, tenant, None)
+        if words != MODEL_AWAY:
+            return await self._close(stream, words, outcome="limited")
+        return await self._close(stream, words, dead=failure.reason)
 
     def _delay_s(self, failure: Transient) -> float:
         return failure.retry_after_s or BACKOFF_S[min(self._turn.lease.attempt, len(BACKOFF_S)) - 1]
@@ -276,7 +401,11 @@ class TurnRun:
                 return await self._close(stream, words, outcome="stopped")
             case Interrupt.HUMAN:
                 return await self._close(stream, speech.so_far.strip(), outcome="human")
-            case Interrupt.DRAIN:
+            case Interrupt.PAUSE:
+                return await self._close(stream, speech.so_far.strip(), outcome="paused")
+            case Interrupt.STANDING if await self._is_paused():
+                return await self._close(stream, speech.so_far.strip(), outcome="paused")
+            case Interrupt.DRAIN | Interrupt.STANDING:
                 await stream.abandon()
                 await self._mailbox.release(self._turn.lease, refund=True)
                 return "drained"
@@ -313,6 +442,8 @@ class TurnRun:
         self._renewed_at = time.monotonic()
         if order is not None:
             await self.interrupt(_INTERRUPTS[order])
+        elif self._services.standing.pause_of(self._turn.lease.thread) is not None:
+            await self.interrupt(Interrupt.STANDING)
 
     async def hear(self) -> None:
         """Something was published about this thread: an order, or mail that may join."""
@@ -337,8 +468,11 @@ class TurnRun:
         return self._is_working and self._interrupt is None and not self._turn.progress().pending
 
 
-def _count(usage: Usage | None) -> None:
-    if usage is not None:
-        INPUT_TOKENS.inc(usage.input_tokens)
-        CACHED_TOKENS.inc(usage.cached_tokens)
-        OUTPUT_TOKENS.inc(usage.output_tokens)
+def _paused(turn: ClaimedTurn) -> NoteTurn:
+    return NoteTurn(
+        note=Note.PAUSED,
+        author=turn.author,
+        text="The answer was interrupted here because Frontdesk was paused. What was asked is still open.",
+        audience=turn.audience,
+        at=datetime.now(UTC),
+    )

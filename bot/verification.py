@@ -124,6 +124,12 @@ class Verification:
         """The form has done its work and opens nothing more."""
         await self._state.delete(f"open/{event.thread}/{event.author.id}")
 
+    async def forget(self, thread: ThreadKey, person_id: str, tenant: str) -> None:
+        """A person has to prove anew who they are in this thread, and may try at once, wherever they are."""
+        await TRIES.forget(self._state, f"{tenant}/{person_ref(thread, person_id)}")
+        await self._state.delete(f"open/{thread}/{person_id}")
+        await self._grants.revoke(thread, person_id)
+
     async def _denied(self, thread: ThreadKey, author_id: str, tenant: str, rule: str) -> ToolDenied:
         """The refusal, written down. What was typed as a username may be anything, so it is kept nowhere."""
         await self._audit(thread, author_id, tenant, str(thread), rule)

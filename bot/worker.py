@@ -55,7 +55,7 @@ class Worker:
         mailbox = self._services.mailbox
         partitions = list(range(mailbox.partitions)) * max(1, CLAIMS // mailbox.partitions)
         loops = [asyncio.create_task(self._claim(partition)) for partition in partitions]
-        keepers = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._listen())]
+        keepers = [asyncio.create_task(keep()) for keep in (self._heartbeat, self._listen, self._obey)]
         try:
             await asyncio.gather(*loops, *keepers)
         finally:
@@ -175,6 +175,12 @@ class Worker:
                             task.add_done_callback(self._hearing.discard)
             except Transient:
                 await asyncio.sleep(REDIS_DOWN_S)
+
+    async def _obey(self) -> None:
+        """Bring a pause of many threads to those that are being answered."""
+        while True:
+            await self._services.standing.changed()
+            await asyncio.gather(*(run.renew() for run in list(self._runs.values())))
 
     async def _hear(self, run: TurnRun) -> None:
         try:

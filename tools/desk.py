@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ToolDenied, ToolFailed
-from bot.ports import Ticket, Upload
+from bot.ports import About, AuditEntry, Ticket, TicketChange, TicketNote, Upload
+from tools.casebook import Casebook, last_receipt, to_ticket
 from tools.database import Database, insert
 from tools.tables import FIRST_TICKET_NUMBER, audit, counters, customers, tickets, uploads, votes
-from tools.text import scrub_line
+from tools.text import scrub, scrub_line
 
 UPLOAD_LIMIT_BYTES = 10 * 1024 * 1024
 UPLOAD_LASTS = timedelta(hours=24)
+
+COMMENT_LIMIT_CHARS = 2_000
 
 _DAY = timedelta(days=1)
 
@@ -54,6 +57,7 @@ class SqlDesk:
         self._now = now
         self._hasher = hasher
         self._checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        self._casebook = Casebook(database)
 
     async def open_ticket(
         self,
@@ -65,6 +69,7 @@ class SqlDesk:
         customer: str | None,
         thread: str,
         idempotency_key: str,
+        organisation: str = "",
         per_day: int | None = None,
     ) -> Ticket:
         """Open a ticket, once per key: the same key gives the same ticket.
@@ -79,12 +84,12 @@ class SqlDesk:
 
         async def work(connection: AsyncConnection) -> Ticket:
             if (known := (await connection.execute(by_key)).one_or_none()) is not None:
-                return _ticket(known)
+                return to_ticket(known)
             # Taking a number makes the tenant's writers queue at its counter: from here on this one sees all the
             # tickets that others opened, so neither the key nor the limit can be raced.
             number = await _next_number(connection, tenant)
             if (known := (await connection.execute(by_key)).one_or_none()) is not None:
-                return _ticket(known)
+                return to_ticket(known)
             now = self._now()
             if per_day is not None and await _opened_since(connection, tenant, person, now - _DAY) >= per_day:
                 raise ToolDenied(
@@ -103,9 +108,12 @@ class SqlDesk:
                 thread=thread,
                 idempotency_key=idempotency_key,
                 created_at=now,
+                platform=thread.partition(":")[0],
+                organisation=scrub_line(organisation, 80),
+                receipt=await last_receipt(connection, tenant, thread, person),
             )
             await connection.execute(row)
-            return _ticket((await connection.execute(by_key)).one())
+            return to_ticket((await connection.execute(by_key)).one())
 
         return await self._database.write(work)
 
@@ -115,9 +123,37 @@ class SqlDesk:
 
         async def work(connection: AsyncConnection) -> Ticket | None:
             row = (await connection.execute(query)).one_or_none()
-            return None if row is None else _ticket(row)
+            return None if row is None else to_ticket(row)
 
         return await self._database.read(work)
+
+    async def list_tickets(
+        self,
+        tenant: str,
+        *,
+        status: str | None = None,
+        assignee: str | None = None,
+        thread: str | None = None,
+        limit: int = 20,
+    ) -> Sequence[Ticket]:
+        """The youngest tickets that fit, youngest first."""
+        return await self._casebook.list(tenant, status=status, assignee=assignee, thread=thread, limit=limit)
+
+    async def set_ticket(self, tenant: str, number: int, status: str) -> TicketChange | None:
+        """Give a ticket another status; nothing when there is no such ticket."""
+        return await self._casebook.set(tenant, number, status)
+
+    async def assign_tickets(self, tenant: str, thread: str, assignee: str) -> None:
+        """Have a colleague take care of the open tickets of a thread."""
+        await self._casebook.assign(tenant, thread, assignee)
+
+    async def note_ticket(self, tenant: str, number: int, *, note_id: str, author: str, text: str) -> bool:
+        """Write on a ticket, once per id; whether there is such a ticket."""
+        return await self._casebook.note(tenant, number, note_id=note_id, author=author, text=text, at=self._now())
+
+    async def ticket_notes(self, tenant: str, number: int) -> Sequence[TicketNote]:
+        """What was written on a ticket, oldest first."""
+        return await self._casebook.notes(tenant, number)
 
     async def check_customer(self, tenant: str, username: str, key: str) -> str | None:
         """The username as registered when the key is right, else nothing; takes as long for an unknown username."""
@@ -194,18 +230,58 @@ class SqlDesk:
 
         await self._database.write(work)
 
-    async def record_vote(self, tenant: str, *, thread: str, turn: int, person: str, value: int) -> None:
-        """Keep a vote; a later one of the same person on the same turn replaces it."""
+    async def read_audit(self, *, tenant: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """The last entries, oldest first; of every tenant when none is named."""
+        query = select(audit).order_by(audit.c.at.desc(), audit.c.id).limit(limit)
+        if tenant is not None:
+            query = query.where(audit.c.tenant == tenant)
+
+        async def work(connection: AsyncConnection) -> Sequence[AuditEntry]:
+            rows = (await connection.execute(query)).all()
+            return [
+                AuditEntry(
+                    at=row.at,
+                    actor=row.actor,
+                    action=row.action,
+                    target=row.target,
+                    result=row.result,
+                    tenant=row.tenant,
+                )
+                for row in reversed(rows)
+            ]
+
+        return await self._database.read(work)
+
+    async def record_vote(
+        self,
+        tenant: str,
+        *,
+        thread: str,
+        turn: int,
+        person: str,
+        value: int,
+        comment: str = "",
+        about: About = About.ANSWER,
+    ) -> None:
+        """Keep a vote; a later one of the same person on the same turn replaces it, its words only by other words."""
+        said = scrub(comment, COMMENT_LIMIT_CHARS)
 
         async def work(connection: AsyncConnection) -> None:
             row = insert(connection, votes).values(
-                tenant=tenant, thread=thread, turn=turn, person=person, value=value, at=self._now()
+                tenant=tenant,
+                thread=thread,
+                turn=turn,
+                person=person,
+                value=value,
+                at=self._now(),
+                comment=said,
+                about=about.value,
             )
+            fresh = {"value": row.excluded.value, "at": row.excluded.at, "about": row.excluded.about}
+            if said:
+                fresh["comment"] = row.excluded.comment
             await connection.execute(
-                row.on_conflict_do_update(
-                    index_elements=["tenant", "thread", "turn", "person"],
-                    set_={"value": row.excluded.value, "at": row.excluded.at},
-                )
+                row.on_conflict_do_update(index_elements=["tenant", "thread", "turn", "person"], set_=fresh)
             )
 
         await self._database.write(work)
@@ -251,16 +327,3 @@ async def _opened_since(connection: AsyncConnection, tenant: str, person: str, s
         tickets.c.tenant == tenant, tickets.c.person == person, tickets.c.created_at > start
     )
     return int((await connection.execute(query)).scalar_one())
-
-
-def _ticket(row: Row[tuple[object, ...]]) -> Ticket:
-    return Ticket(
-        number=row.number,
-        status=row.status,
-        name=row.name,
-        issue=row.issue,
-        customer=row.customer,
-        person=row.person,
-        thread=row.thread,
-        created_at=row.created_at,
-    )

@@ -112,8 +112,26 @@ tickets = Table(
     Column("thread", Text, nullable=False),
     Column("idempotency_key", Text, nullable=False, comment="thread/turn/call id"),
     Column("created_at", UtcTime, nullable=False),
+    Column("platform", Text, nullable=False, server_default=""),
+    Column("organisation", Text, nullable=False, server_default=""),
+    Column("receipt", Text, comment="SHA-256 of the picture of the receipt that it is about"),
+    Column("assignee", Text, comment="platform:space:person id of the colleague who takes care"),
+    Column("changes", Integer, nullable=False, server_default="0"),
     UniqueConstraint("tenant", "idempotency_key"),
     Index(None, "tenant", "person", "created_at"),
+    Index(None, "tenant", "thread"),
+)
+
+ticket_notes = Table(
+    "ticket_notes",
+    METADATA,
+    _tenant(),
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "tenant", "number"),
 )
 
 counters = Table(
@@ -172,4 +190,12 @@ votes = Table(
     Column("person", Text, primary_key=True),
     Column("value", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column(
+        "about",
+        Text,
+        nullable=False,
+        server_default="answer",
+        comment="answer, or case: the question after a closed one",
+    ),
 )

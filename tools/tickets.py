@@ -79,6 +79,7 @@ def build_create(kit: Kit) -> Tool:
                 customer=context.principal.customer if context.principal.is_verified else None,
                 thread=str(context.thread),
                 idempotency_key=context.idempotency_key,
+                organisation=context.author.organisation,
                 per_day=kit.tickets_per_day,
             )
         except ToolDenied as denied:

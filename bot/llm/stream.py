@@ -94,7 +94,7 @@ class Answer:
             raise stream_fault(chunk.error)
         self._begun = True
         if chunk.usage is not None:
-            self._usage = _usage(chunk.usage)
+            self._usage = to_usage(chunk.usage)
         text = ""
         for choice in chunk.choices or ():
             if not choice.index:
@@ -230,7 +230,8 @@ def is_overflow(code: str, message: str) -> bool:
     return code in _OVERFLOW_CODES or any(phrase in lowered for phrase in _OVERFLOW_PHRASES)
 
 
-def _usage(usage: TokenCounts) -> Usage:
+def to_usage(usage: TokenCounts) -> Usage:
+    """Token counts as an endpoint gives them; what it leaves out is none."""
     details = usage.prompt_tokens_details
     return Usage(
         input_tokens=usage.prompt_tokens or 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -13,8 +13,10 @@ import orjson
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from bot.errors import ContextOverflow, Permanent, ToolFailed, Transient
+from bot.llm.chunks import TokenCounts
 from bot.llm.endpoint import NETWORK_ERRORS, Endpoint
-from bot.ports import Image, Schema
+from bot.llm.stream import to_usage
+from bot.ports import Image, Schema, Usage
 
 _ANSWER_LIMIT_BYTES = 256 * 1024
 _KEPT = ("type", "enum", "const", "description", "properties", "required", "items", "anyOf", "$ref", "$defs")
@@ -38,6 +40,7 @@ class _Choice(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     choices: list[_Choice] | None = None
+    usage: TokenCounts | None = None
 
 
 class OpenAIVision:
@@ -46,14 +49,22 @@ class OpenAIVision:
     Args:
         base_url: up to and without `/chat/completions`; OpenAI's own when absent.
         total_timeout_s: for one try; there are two.
+        used: told what each try cost, where the endpoint says so.
     """
 
     def __init__(
-        self, *, api_key: SecretStr | str, base_url: str | None, model: str, total_timeout_s: float = 60.0
+        self,
+        *,
+        api_key: SecretStr | str,
+        base_url: str | None,
+        model: str,
+        total_timeout_s: float = 60.0,
+        used: Callable[[Usage], None] = lambda usage: None,
     ) -> None:
         self._endpoint = Endpoint(api_key=api_key, base_url=base_url)
         self._model = model
         self._total_s = total_timeout_s
+        self._used = used
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -97,6 +108,8 @@ class OpenAIVision:
             raise ToolFailed("vision_unavailable", "Pictures cannot be read at the moment.") from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Transient("model_answer_malformed") from error
+        if answer.usage is not None:
+            self._used(to_usage(answer.usage))
         message = answer.choices[0].message if answer.choices else None
         return message or _Message()
 

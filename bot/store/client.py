@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
@@ -165,6 +166,16 @@ class Connections:
             await self.commands.ping(**_masters(self.commands))
         if any(state["role"] != "master" for state in await information(self.commands, "replication")):
             raise Transient("redis_readonly")
+
+    async def time(self) -> datetime:
+        """What time it is by Redis, aware UTC.
+
+        Raises:
+            Transient: it does not answer.
+        """
+        with mapped():
+            seconds, microseconds = await self.commands.time()
+        return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from bot.errors import ConfigError, Transient
+from bot.observe import ADMISSION_CLOSED, REDIS_MEMORY
 from bot.store.client import information, mapped
 from bot.store.keys import PARTITION_COUNT
 from bot.store.mailbox import RedisMailbox
@@ -40,13 +41,16 @@ async def guard_memory(redis: Redis, mailbox: RedisMailbox) -> None:
     """Close the mailbox's door while Redis has little room left; runs until cancelled."""
     while True:
         with suppress(Transient):  # while Redis is away, `put` says so itself
-            mailbox.closed = any(_is_nearly_full(memory) for memory in await information(redis, "memory"))
+            fullest = max(map(_used_share, await information(redis, "memory")))
+            mailbox.closed = fullest > MEMORY_SHARE
+            REDIS_MEMORY.set(fullest)
+            ADMISSION_CLOSED.set(mailbox.closed)
         await asyncio.sleep(INTERVAL_S)
 
 
-def _is_nearly_full(memory: Mapping[str, Any]) -> bool:
+def _used_share(memory: Mapping[str, Any]) -> float:
     limit = memory.get("maxmemory", 0)
-    return bool(limit) and memory["used_memory"] > limit * MEMORY_SHARE
+    return memory["used_memory"] / limit if limit else 0.0
 
 
 async def refuse_unsafe(redis: Redis) -> None:

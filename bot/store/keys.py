@@ -13,8 +13,10 @@ All keys of a partition carry one hash tag, so that each script stays inside one
 | `frontdesk:{p}:turns:T` | list    | retention   | the record: a row per turn, append-only; erasing empties a row |
 | `frontdesk:{p}:meta:T`  | hash    | retention   | the thread's state, field by field in `FIELDS` |
 | `frontdesk:{p}:seen:E`  | string  | 25 h        | one platform identity of an accepted event |
+| `frontdesk:{p}:probe`   | string  | 1 min       | written to see that writing works |
 | `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order |
 | `frontdesk:partitions`  | string  | for ever    | the number of partitions, refused when it changes |
+| `frontdesk:rate:W`      | counter | its window  | what was spent or sent in a window (`limits`' name of it) |
 | `frontdesk:state:N:K`   | any     | the owner's | shared state of owner N under key K |
 
 `T` is `str(ThreadKey)`, `E` the platform's name and the event's identity.
@@ -54,6 +56,11 @@ def state(namespace: str, key: str) -> str:
     return f"frontdesk:state:{namespace}:{key}"
 
 
+def rate(window: str) -> str:
+    """The key of what is counted in a window."""
+    return f"frontdesk:rate:{window}"
+
+
 def partition_of(thread: ThreadKey, partitions: int) -> int:
     """The partition that a thread lives in: a stable hash of its key."""
     return crc32(str(thread).encode()) % partitions
@@ -84,6 +91,10 @@ class Partition:
     @property
     def news(self) -> str:
         return f"frontdesk:{{{self.number}}}:news"
+
+    @property
+    def probe(self) -> str:
+        return f"frontdesk:{{{self.number}}}:probe"
 
     def inbox(self, thread: ThreadKey) -> str:
         return f"frontdesk:{{{self.number}}}:inbox:{thread}"

@@ -7,6 +7,7 @@ after a fail-over. The scripts lie in `scripts/`, each with its keys and argumen
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -17,7 +18,8 @@ import orjson
 
 from bot.conversation import Conversation, Entry, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Person, ThreadKey
-from bot.ports import Address, DeadLetter, Found, Lease, Mode, Order, Put, Reply
+from bot.observe import GIVEN_UP
+from bot.ports import Address, Backlog, DeadLetter, Found, Lease, Mode, Order, Put, Reply
 from bot.store import codec
 from bot.store.client import Connections, mapped, read_list, subscribed
 from bot.store.keys import Partition, partition_of
@@ -26,6 +28,8 @@ from bot.store.lua import Scripts
 
 FIND_ROWS = 200
 """Rows read at once when a message is looked for from the end of a record."""
+
+_PROBE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +238,7 @@ class RedisMailbox:
                 *[entry.row for entry in entries],
             ],
         )
+        _count(dead)
         committed = replace(
             lease, step=lease.step + 1, record=lease.record.extended(entries), committed=lease.committed or reply
         )
@@ -252,6 +257,7 @@ class RedisMailbox:
                 b"" if dead is None else write_letter(lease, dead),
             ],
         )
+        _count(dead)
 
     async def renew(self, lease: Lease) -> Lease:
         """Keep the thread for another lease time and hear orders."""
@@ -324,6 +330,23 @@ class RedisMailbox:
         rows = await read_list(self._redis, self._at(thread).inbox(thread))
         return [codec.entry(row) for row in rows]
 
+    async def backlog(self) -> Backlog:
+        """What waits at this moment."""
+        places = [Partition(number) for number in range(self.partitions)]
+        told = await asyncio.gather(*(self._scripts.run("backlog", [at.due, at.open, at.dead], []) for at in places))
+        ready, waits_ms, accepted, dead = zip(*told, strict=True)
+        return Backlog(ready=sum(ready), oldest_s=max(waits_ms) / 1000, open=sum(accepted), dead=sum(dead))
+
+    async def probe(self) -> None:
+        """Write into every partition, as accepting a message would.
+
+        Raises:
+            Transient: one cannot be written to.
+        """
+        places = [Partition(number).probe for number in range(self.partitions)]
+        with mapped():
+            await asyncio.gather(*(self._redis.set(place, b"1", px=_PROBE_MS) for place in places))
+
     # ---------------------------------------------------------------------------------------------- dead letters
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
@@ -364,6 +387,11 @@ class RedisRefs:
         """Keep an id before anything else happens with it."""
         await self._mailbox.keep_ref(self._thread, self._token, part, message_id)
         self._known[part] = message_id
+
+
+def _count(dead: str | None) -> None:
+    if dead is not None:
+        GIVEN_UP.labels(reason=dead.partition(":")[0]).inc()
 
 
 def _ordered(lease: Lease, answer: object) -> Lease:

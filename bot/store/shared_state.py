@@ -36,6 +36,21 @@ return 1
 """)
 
 
+_PLAN = Script("""
+local time = redis.call('TIME')
+redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[2]), ARGV[1])
+return 1
+""")
+_DUE = Script("""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if not first[1] or tonumber(first[2]) > now then return false end
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]), first[1])
+return first[1]
+""")
+
+
 def _px(ttl_s: float | None) -> int:
     return 0 if ttl_s is None else max(1, round(ttl_s * 1000))
 
@@ -95,6 +110,19 @@ class RedisSharedState:
     async def replace(self, key: str, index: int, value: bytes) -> bool:
         """Put another entry in a log's place; indexes do not move. Whether it was there."""
         return bool(await _REPLACE(self._redis, [self._key(key)], [index, value]))
+
+    async def plan(self, key: str, item: bytes, *, after_s: float) -> None:
+        """Have an item come up after a while; planned again, it comes up then instead."""
+        await _PLAN(self._redis, [self._key(key)], [item, round(after_s * 1000)])
+
+    async def cancel(self, key: str, item: bytes) -> bool:
+        """Take an item off the agenda; whether it was on it."""
+        with mapped():
+            return bool(await self._redis.zrem(self._key(key), item))
+
+    async def due(self, key: str, *, lease_s: float) -> bytes | None:
+        """An item whose time has come, kept from everybody else for `lease_s`; who has dealt with it cancels it."""
+        return cast("bytes | None", await _DUE(self._redis, [self._key(key)], [round(lease_s * 1000)]))
 
     async def publish(self, channel: str, value: bytes) -> None:
         """Tell whoever listens at this moment."""

@@ -16,22 +16,35 @@ from typing import Any
 
 import uvloop
 
+from bot.accounts import Accounts
+from bot.announcements import Announcements
+from bot.breaker import Breaker
+from bot.budget import Allowance, LedgerBudgets, Meter, Prices
+from bot.cases import Cases
+from bot.channels import ChannelBook
 from bot.collector import spare_the_loaded
+from bot.config import load
 from bot.intake import IntakeDesk
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
 from bot.loop import Loop
+from bot.metered import MeteredModel
+from bot.modelless import Modelless
 from bot.observe import configure_logging
+from bot.office import Clerk, Room
 from bot.principal import Grants
 from bot.secrets import Masking, Vault
 from bot.services import Services
+from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.guard import guard_memory
 from bot.store.mailbox import Limits, RedisMailbox
+from bot.store.rates import RedisCounts
 from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.tool import unchanging
 from bot.toolbox import Toolbox
+from bot.tracing import Tracer
 from bot.verification import Verification
 from bot.worker import Worker
 from tests.bench.crowd import PLATFORM, Crowd
@@ -94,15 +107,32 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         vault = Vault(state.within("vault"), b"0" * 32)
         verification = Verification(state.within("verification"), grants, desk)
         crowd = Crowd()
+        channels = ChannelBook(state.within("channels"))
+        announcements = Announcements(state.within("announcements"), {PLATFORM: crowd})
+        cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
+        standing = StandingOrders(state.within("standing"), lambda _: "default")
+        accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
+        budgets = LedgerBudgets(RedisCounts(connections.commands), load({}).limits, tenant_of=lambda space: "default")
+        meter, tracer = Meter(Prices(), Allowance()), Tracer()
+        breaker = Breaker("model", failures=8, rest_s=15)
+        model = MeteredModel(chat, name="bench", breaker=breaker, meter=meter, tracer=tracer)
         services = Services(
             mailbox=mailbox,
             platforms={PLATFORM: crowd},
-            loop=Loop(chat),
+            loop=Loop(model),
+            budgets=budgets,
+            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=5),
+            tracer=tracer,
             system=PROMPT,
             toolbox=toolbox,
             grants=grants,
             vault=vault,
             verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
             tool_state=state.within("tools"),
             tenant_of=lambda space: "default",
             link_hosts=frozenset(),
@@ -112,10 +142,34 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             lease_s=limits.lease_s,
             attempts=limits.attempts,
         )
-        intake = IntakeDesk(mailbox, vault=vault, verification=verification, desk=desk, tenant_of=lambda _: "default")
+        room = Room(
+            state=state.within("office"),
+            mailbox=mailbox,
+            desk=desk,
+            platforms={PLATFORM: crowd},
+            tenants=lambda _: "default",
+            verification=verification,
+            announcements=announcements,
+            cases=cases,
+            standing=standing,
+            channels=channels,
+            accounts=accounts,
+            budgets=budgets,
+        )
+        intake = IntakeDesk(
+            mailbox,
+            vault=vault,
+            verification=verification,
+            desk=desk,
+            tenant_of=lambda _: "default",
+            clerk=Clerk(room),
+            standing=standing,
+            channels=channels,
+            cases=cases,
+        )
         worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
-        tasks = [asyncio.create_task(guard_memory(connections.commands, mailbox)), asyncio.create_task(worker.run())]
-        stack.push_async_callback(end, *tasks)
+        works = (guard_memory(connections.commands, mailbox), budgets.run(), standing.run(), worker.run())
+        stack.push_async_callback(end, *[asyncio.create_task(work) for work in works])
         yield Bench(crowd, intake)
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import admin
 from bot.conversation import ToolCall, Turn
 from bot.errors import ConfigError
 from bot.loop import Progress
 from bot.messages import ThreadKey
-from bot.ports import Mode
 from bot.prompt import SystemPrompt, read_handbook
-from tests.talk import ANN, answered, resulted, said
+from tests.talk import answered, resulted, said
 
 
 @pytest.mark.behaviour("core.thread_key")
@@ -22,27 +20,6 @@ def test_a_thread_key_is_its_text(part: str) -> None:
     key = ThreadKey(platform="web", space=part, channel="c", root=part)
     assert ThreadKey.parse(str(key)) == key
     assert not set("{} ") & set(str(key))
-
-
-@pytest.mark.behaviour("core.commands")
-@pytest.mark.parametrize(
-    ("text", "mode", "effects"),
-    [
-        ("takeover", Mode.BOT, (admin.Effect.TAKE_OVER,)),
-        ("takeover", Mode.HUMAN, ()),
-        ("handback", Mode.HUMAN, (admin.Effect.HAND_BACK,)),
-        ("handback", Mode.BOT, ()),
-        ("PAUSE now", Mode.BOT, (admin.Effect.PAUSE,)),
-        ("resume", Mode.PAUSED, (admin.Effect.HAND_BACK,)),
-        ("status", Mode.BOT, ()),
-        ("", Mode.BOT, ()),
-        ("rm -rf", Mode.BOT, ()),
-    ],
-)
-def test_commands_decide_and_always_say_something(text: str, mode: Mode, effects: tuple[admin.Effect, ...]) -> None:
-    decision = admin.decide(text, admin.Situation(actor=ANN, mode=mode))
-    assert decision.effects == effects
-    assert decision.told
 
 
 @pytest.mark.behaviour("core.handbook")

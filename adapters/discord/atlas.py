@@ -1,0 +1,149 @@
+"""Where things are and who people are: what the gateway told, and what the HTTP interface tells of the rest."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from adapters.discord.inbound import Place, Self, Server, to_person, to_place, to_server
+from adapters.discord.rest import Refused, Rest
+from bot.messages import Person
+
+Json = dict[str, Any]
+
+MEMBER_S = 300.0
+_CACHED = 20_000
+_MEMBERS = 5_000
+
+
+class Atlas:
+    """Channels, servers and members, as far as they are known to this process.
+
+    Args:
+        admins: ids of roles and people who count as staff.
+    """
+
+    def __init__(self, rest: Rest, admins: frozenset[str]) -> None:
+        self._rest = rest
+        self._admins = admins
+        self._channels: OrderedDict[str, Json] = OrderedDict()
+        self._servers: dict[str, Json] = {}
+        self._members: OrderedDict[tuple[str, str], tuple[float, Json | None]] = OrderedDict()
+
+        self._hears: dict[str, Callable[[Json], None]] = {
+            "GUILD_CREATE": self._guild_create,
+            "GUILD_UPDATE": self._keep_server,
+            "GUILD_DELETE": self._guild_delete,
+            "GUILD_ROLE_CREATE": self._role,
+            "GUILD_ROLE_UPDATE": self._role,
+            "GUILD_ROLE_DELETE": self._role,
+            "CHANNEL_CREATE": self._keep,
+            "CHANNEL_UPDATE": self._keep,
+            "CHANNEL_DELETE": self._channel_delete,
+            "THREAD_CREATE": self._keep,
+            "THREAD_UPDATE": self._keep,
+            "THREAD_DELETE": self._channel_delete,
+        }
+
+    def hear(self, event: str, data: Json) -> None:
+        """Take note of what the gateway tells."""
+        if (take := self._hears.get(event)) is not None:
+            take(data)
+
+    async def place(self, channel: str) -> Place:
+        """What and where a channel is.
+
+        Raises:
+            Refused: it cannot be looked at.
+        """
+        known = await self._channel(channel)
+        parent = known.get("parent_id")
+        is_thread = to_place(known).kind.is_thread
+        return to_place(known, await self._channel(str(parent)) if is_thread and parent else None)
+
+    async def server(self, guild: str) -> Server:
+        """Who may do what in a server."""
+        return to_server(await self._guild(guild))
+
+    async def me(self, guild: str) -> Self:
+        """How the bot is addressed in a server."""
+        me = await self._rest.me()
+        if not guild:
+            return Self(id=me)
+        roles = (await self._guild(guild)).get("roles", ())
+        own = (str(role["id"]) for role in roles if str((role.get("tags") or {}).get("bot_id", "")) == me)
+        return Self(id=me, roles=frozenset(own))
+
+    async def person(self, user: Json, member: Json | None, guild: str) -> Person:
+        """Somebody who speaks; what the event does not tell of them is looked up."""
+        if not guild:
+            return to_person(user, None, None, self._admins)
+        member = member if member is not None else await self._member(guild, str(user["id"]))
+        return to_person(user, member, None if self._admins else await self.server(guild), self._admins)
+
+    async def describe(self, guild: str, user: str) -> Person:
+        """A person of whom only the id is known."""
+        member = await self._member(guild, user) if guild else None
+        if member is not None and "user" in member:
+            return await self.person(member["user"], member, guild)
+        return await self.person(await self._rest.request("GET", "/users/{user_id}", user_id=user), member or {}, guild)
+
+    async def _channel(self, channel: str) -> Json:
+        if (known := self._channels.get(channel)) is None:
+            known = await self._rest.request("GET", "/channels/{channel_id}", channel_id=channel)
+            self._keep(known)
+        else:
+            self._channels.move_to_end(channel)
+        return known
+
+    async def _guild(self, guild: str) -> Json:
+        if (known := self._servers.get(guild)) is None:
+            known = await self._rest.request("GET", "/guilds/{guild_id}", guild_id=guild)
+            self._keep_server(known)
+        return known
+
+    async def _member(self, guild: str, user: str) -> Json | None:
+        at, member = self._members.get((guild, user), (0.0, None))
+        if time.monotonic() - at < MEMBER_S:
+            return member
+        try:
+            member = await self._rest.request(
+                "GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=user
+            )
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            member = {}
+        self._members[guild, user] = (time.monotonic(), member)
+        while len(self._members) > _MEMBERS:
+            self._members.popitem(last=False)
+        return member
+
+    def _keep(self, channel: Json) -> None:
+        kept: Json = {name: channel[name] for name in ("id", "type", "guild_id", "parent_id") if name in channel}
+        self._channels[str(channel["id"])] = kept
+        while len(self._channels) > _CACHED:
+            self._channels.popitem(last=False)
+
+    def _keep_server(self, guild: Json) -> None:
+        roles = [{name: role.get(name) for name in ("id", "permissions", "tags")} for role in guild.get("roles", ())]
+        self._servers[str(guild["id"])] = {"id": guild["id"], "owner_id": guild.get("owner_id"), "roles": roles}
+
+    def _guild_create(self, data: Json) -> None:
+        if data.get("unavailable"):
+            return
+        self._keep_server(data)
+        for channel in (*data.get("channels", ()), *data.get("threads", ())):
+            self._keep({**channel, "guild_id": data["id"]})
+
+    def _guild_delete(self, data: Json) -> None:
+        self._servers.pop(str(data["id"]), None)
+
+    def _channel_delete(self, data: Json) -> None:
+        self._channels.pop(str(data["id"]), None)
+
+    def _role(self, data: Json) -> None:
+        """The roles of a server changed: they are read again when somebody asks."""
+        self._servers.pop(str(data["guild_id"]), None)

@@ -1,0 +1,70 @@
+"""Work in order within a lane, at the same time across lanes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.tasks import end
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[], Awaitable[None]]
+
+LANE_LIMIT = 1_000
+"""Jobs that may wait in a lane; what comes after them is read again when there is room, by the catch-up."""
+
+
+class Lanes:
+    """One queue for each channel: what happened there is taken in the order in which it happened."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Job]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.dropped: set[str] = set()
+        """Lanes that were full."""
+
+    @property
+    def depth(self) -> int:
+        """Jobs that wait or run."""
+        return sum(len(jobs) for jobs in self._waiting.values())
+
+    def put(self, lane: str, job: Job) -> None:
+        """Do this after everything that was put into the lane before."""
+        jobs = self._waiting.get(lane)
+        if jobs is not None:
+            if len(jobs) >= LANE_LIMIT:
+                self.dropped.add(lane)
+                return
+            jobs.append(job)
+            return
+        self._waiting[lane] = deque([job])
+        self.spawn(self._drain(lane))
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Do this beside everything else."""
+        task = asyncio.ensure_future(_guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Stop at once; what was not taken is read again by the catch-up of the next session."""
+        await end(*self._tasks)
+        self._waiting.clear()
+
+    async def _drain(self, lane: str) -> None:
+        jobs = self._waiting[lane]
+        while jobs:
+            await _guarded(jobs[0]())
+            jobs.popleft()
+        del self._waiting[lane]
+
+
+async def _guarded(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("discord_event_failed")

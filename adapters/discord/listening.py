@@ -1,0 +1,128 @@
+"""What becomes of the gateway's events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from prometheus_client import Gauge
+
+from adapters.discord import commands
+from adapters.discord.atlas import Atlas
+from adapters.discord.catchup import ALIVE_EVERY_S, Catchup
+from adapters.discord.files import Files
+from adapters.discord.interactions import Interactions
+from adapters.discord.lanes import Lanes
+from adapters.discord.permissions import invite_url
+from adapters.discord.posts import Posts
+from adapters.discord.reader import Reader
+from adapters.discord.reception import Reception
+from adapters.discord.rest import Refused, Rest
+from adapters.discord.threads import Threads
+from bot.errors import Transient
+from bot.ports import Intake, Resources
+
+log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
+
+LATENCY = Gauge("frontdesk_discord_latency_seconds", "From a heartbeat to its acknowledgement.", ["shard"])
+WAITING = Gauge("frontdesk_discord_events_waiting", "Events of Discord's that are not in intake yet.")
+BEHIND = Gauge("frontdesk_discord_channels_behind", "Channels that are still to be read again after an outage.")
+
+
+class Listening:
+    """Gives each event to whom it concerns: messages in order for each channel, interactions at once."""
+
+    def __init__(
+        self,
+        rest: Rest,
+        atlas: Atlas,
+        threads: Threads,
+        reader: Reader,
+        posts: Posts,
+        files: Files,
+        resources: Resources,
+        intake: Intake,
+    ) -> None:
+        self._rest = rest
+        self._atlas = atlas
+        self._state = resources.state.within("listening")
+        self._lanes = Lanes()
+        self._reception = Reception(reader, threads, posts, self._state, intake)
+        self._interactions = Interactions(rest, atlas, threads, posts, files, reader, self._reception, resources)
+        self.shard_of: Callable[[str], int] = lambda guild: 0
+        self._catchup = Catchup(rest, self._reception, self._lanes, self._state, lambda guild: self.shard_of(guild))
+        self._application = ""
+        self._identified = asyncio.Event()
+
+    def hear(self, event: str, data: Json) -> None:
+        """Take an event; never waits."""
+        self._atlas.hear(event, data)
+        match event:
+            case "READY":
+                self._application = str((data.get("application") or {}).get("id") or "")
+                self._identified.set()
+                self._lanes.put("catchup", lambda: self._catchup.ready(int((data.get("shard") or (0,))[0])))
+            case "GUILD_CREATE":
+                self._lanes.put("catchup", lambda: self._catchup.guild(data))
+            case "INTERACTION_CREATE":
+                self._lanes.spawn(self._interactions.take(data))
+            case "MESSAGE_CREATE":
+                channel = str(data["channel_id"])
+                if not data.get("guild_id") and not data["author"].get("bot"):
+                    self._lanes.put(channel, lambda: self._catchup.heard_direct(channel))
+                self._lanes.put(channel, lambda: self._reception.message(data))
+            case "MESSAGE_UPDATE":
+                self._lanes.put(str(data["channel_id"]), lambda: self._reception.edited(data))
+            case "MESSAGE_DELETE":
+                self._deleted(str(data["channel_id"]), str(data["id"]))
+            case "MESSAGE_DELETE_BULK":
+                for message in data["ids"]:
+                    self._deleted(str(data["channel_id"]), str(message))
+
+    async def stay_alive(self, hearing: Callable[[], dict[int, float]], *, staff_is_named: bool) -> None:
+        """Tell Discord the commands, and remember from time to time that nothing was missed up to now.
+
+        Args:
+            hearing: shard -> latency of those that hear at this moment.
+        """
+        await self._identified.wait()
+        if self._application:
+            log.info("discord_invite", url=invite_url(self._application))
+            self._lanes.spawn(self._tell_commands(staff_is_named))
+        while True:
+            heard = hearing()
+            for shard, latency_s in heard.items():
+                LATENCY.labels(shard=str(shard)).set(latency_s)
+            WAITING.set(self._lanes.depth)
+            BEHIND.set(self._catchup.pending)
+            try:
+                await self._catchup.alive(list(heard))
+            except Transient as failure:
+                log.info("discord_alive_untold", reason=failure.reason)
+            await asyncio.sleep(ALIVE_EVERY_S)
+
+    async def aclose(self) -> None:
+        """Stop; what was not taken is read again by the next session."""
+        await self._lanes.aclose()
+
+    def _deleted(self, channel: str, message: str) -> None:
+        self._lanes.put(channel, lambda: self._reception.deleted(channel, message))
+
+    async def _tell_commands(self, staff_is_named: bool) -> None:
+        pause_s = 1.0
+        while True:
+            try:
+                wanted = commands.definitions(staff_is_named=staff_is_named)
+                await commands.sync(self._rest, self._state, self._application, wanted)
+            except Refused as refused:
+                log.error("discord_commands_refused", code=refused.code)
+            except Transient as failure:
+                log.warning("discord_commands_wait", reason=failure.reason)
+                await asyncio.sleep(pause_s)
+                pause_s = min(60.0, pause_s * 2)
+                continue
+            return

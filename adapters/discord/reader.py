@@ -1,0 +1,93 @@
+"""Reading messages: whose they are, which conversation they belong to, and what was written before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from adapters.discord.atlas import Atlas
+from adapters.discord.inbound import DIRECT, Place, is_human_message, to_edit, to_key, to_message
+from adapters.discord.rest import Refused, Rest
+from adapters.discord.threads import Threads
+from bot.messages import IncomingMessage, MessageEdited, ThreadKey
+
+log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
+
+EARLIER_LIMIT = 50
+_MESSAGES = "/channels/{channel_id}/messages"
+_STARTER = 21
+
+
+class Reader:
+    """Makes events of messages, whether they came through the gateway or were read."""
+
+    def __init__(self, rest: Rest, atlas: Atlas, threads: Threads) -> None:
+        self._rest = rest
+        self._atlas = atlas
+        self._threads = threads
+
+    async def message(self, data: Json) -> IncomingMessage | None:
+        """A message of a person; nothing when it is not one, or stands where we may not look."""
+        if not is_human_message(data, await self._rest.me()):
+            return None
+        place = await self.place(str(data["channel_id"]))
+        if place is None:
+            return None
+        key = await self.key(place, str(data["id"]))
+        author = await self._atlas.person(data["author"], data.get("member"), place.guild)
+        return to_message(data, place, key, author, await self._atlas.me(place.guild))
+
+    async def edit(self, data: Json) -> MessageEdited | None:
+        """Another text of a person's message; nothing when it is not that."""
+        if "author" not in data or not is_human_message(data, await self._rest.me()):
+            return None
+        place = await self.place(str(data["channel_id"]))
+        if place is None:
+            return None
+        key = await self.key(place, str(data["id"]))
+        author = await self._atlas.person(data["author"], data.get("member"), place.guild)
+        return to_edit(data, key, author, await self._atlas.me(place.guild))
+
+    async def key(self, place: Place, root: str) -> ThreadKey:
+        """The conversation that goes on in a place; without one, the conversation that `root` begins."""
+        known = await self._threads.conversation(place.id) if place.kind.is_thread else None
+        key = to_key(place, root, known)
+        if place.kind.is_thread:
+            await self._threads.meet(key, place.id, private=not place.audience.is_overheard)
+        return key
+
+    async def place(self, channel: str) -> Place | None:
+        """What and where a channel is; nothing when we may not look at it."""
+        try:
+            return await self._atlas.place(channel)
+        except Refused as refused:
+            log.info("discord_channel_hidden", code=refused.code)
+            return None
+
+    async def earlier(self, thread: ThreadKey, before: str) -> Sequence[IncomingMessage]:
+        """What people wrote in a thread before a message: oldest first, the newest kept.
+
+        Raises:
+            Refused, Transient: it cannot be read.
+        """
+        where = await self._threads.place(thread)
+        if thread.space == DIRECT or where is None or not where.is_thread or not before.isdecimal():
+            return ()
+        read = await self._rest.request(
+            "GET", _MESSAGES, channel_id=where.channel, query={"before": before, "limit": EARLIER_LIMIT}
+        )
+        place = await self._atlas.place(where.channel)
+        me = await self._atlas.me(place.guild)
+        found = []
+        for raw in sorted(read, key=lambda message: int(message["id"])):
+            # The message that a thread was made from stands in its parent; the thread holds a pointer to it.
+            is_pointer = int(raw.get("type", 0)) == _STARTER
+            data = (raw.get("referenced_message") or raw) if is_pointer else raw
+            if is_human_message(data, me.id) and str(data["id"]) != before:
+                author = await self._atlas.person(data["author"], None, place.guild)
+                found.append(to_message({"channel_id": where.channel, **data}, place, thread, author, me))
+        return found[-EARLIER_LIMIT:]

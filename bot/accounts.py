@@ -1,0 +1,118 @@
+"""What one turn took and which gates its calls met: kept for `/support why`, the last answered turn of each thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from bot.errors import Transient
+from bot.messages import ThreadKey
+from bot.ports import SharedState, Usage
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A turn as it was worked on, its last attempt.
+
+    Args:
+        begins: index on the record of the turn's first entry.
+        ends: index on the record after its last one.
+        requests: tokens of each model call, as (input, cached, output); zeros where the endpoint told none.
+        gates: call id -> (gate, `passed` or the rule that refused), in the order in which the gates were met.
+        model: who answered.
+        settings: hash of the settings that were in force.
+    """
+
+    turn: int
+    begins: int
+    ends: int
+    at: datetime
+    duration_s: float
+    attempt: int
+    outcome: str
+    requests: list[tuple[int, int, int]]
+    gates: dict[str, list[tuple[str, str]]]
+    model: str
+    settings: str
+
+
+class Tally:
+    """Counts while a turn is worked on."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[int, int, int]] = []
+        self.gates: dict[str, list[tuple[str, str]]] = {}
+        self._begun = time.monotonic()
+
+    @property
+    def duration_s(self) -> float:
+        """How long it has been."""
+        return time.monotonic() - self._begun
+
+    def asked(self, usage: Usage | None) -> None:
+        """A model has answered."""
+        told = (usage.input_tokens, usage.cached_tokens, usage.output_tokens) if usage else (0, 0, 0)
+        self.requests.append(told)
+
+    def ran(self, call_id: str, requires: Collection[str], rule: str | None) -> None:
+        """A call ran, or a rule refused it."""
+        met = [(gate, REFUSALS[gate] if rule == REFUSALS[gate] else "passed") for gate in sorted(requires)]
+        if rule is not None and all(result != rule for _, result in met):
+            met.append(("rule", rule))
+        if met:
+            self.gates[call_id] = met
+
+
+REFUSALS = {"verified": "verification_required"}
+"""Gate -> the rule by which it refuses."""
+
+
+class Accounts:
+    """Keeps the account of the last answered turn of each thread.
+
+    Args:
+        state: a namespace of its own.
+        model: who answers.
+        settings: hash of the settings that are in force.
+        keep_s: how long.
+    """
+
+    def __init__(self, state: SharedState, *, model: str, settings: str, keep_s: float) -> None:
+        self._state = state
+        self._model = model
+        self._settings = settings
+        self._keep_s = keep_s
+
+    async def keep(
+        self, thread: ThreadKey, tally: Tally, *, turn: int, begins: int, ends: int, attempt: int, outcome: str
+    ) -> None:
+        """Keep it; a store that is away costs nobody their answer."""
+        account = Account(
+            turn=turn,
+            begins=begins,
+            ends=ends,
+            at=datetime.now(UTC),
+            duration_s=round(tally.duration_s, 3),
+            attempt=attempt,
+            outcome=outcome,
+            requests=tally.requests,
+            gates=tally.gates,
+            model=self._model,
+            settings=self._settings,
+        )
+        try:
+            await self._state.set(str(thread), msgspec.json.encode(account), ttl_s=self._keep_s)
+        except Transient as failure:
+            log.warning("account_lost", reason=failure.reason)
+
+    async def find(self, thread: ThreadKey) -> Account | None:
+        """The account of the thread's last answer."""
+        stored = await self._state.get(str(thread))
+        return None if stored is None else msgspec.json.decode(stored, type=Account)

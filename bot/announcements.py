@@ -1,0 +1,95 @@
+"""What the desk itself says in threads and to the team: written down first, then said, and said again until it was.
+
+| key                | type   | holds                                                              |
+|--------------------|--------|--------------------------------------------------------------------|
+| `agenda/PLATFORM`  | agenda | what is left to say: a sentence for a thread, or the name of a card |
+| `card/NAME`        | value  | the card of that name as it is to be shown, 30 days                 |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from bot.errors import Permanent, Transient
+from bot.messages import ThreadKey
+from bot.outgoing import Policy, clean
+from bot.ports import Card, Platform, SharedState
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S = 15.0
+"""How soon what could not be said is tried again."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, tag="say"):
+    """A sentence for a thread."""
+
+    thread: ThreadKey
+    text: str
+    key: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, tag="show"):
+    """The name of a card for the team; an older form of it can never take the place of a younger one."""
+
+    card: str
+
+
+_CARD_S = 30 * 86_400.0
+_ITEMS = msgspec.json.Decoder(Said | Shown)
+
+
+class Announcements:
+    """Says things of the desk's own, each once per key, whoever dies in between.
+
+    Args:
+        state: a namespace of its own.
+        platforms: those of this process; what belongs to others is left to theirs.
+    """
+
+    def __init__(self, state: SharedState, platforms: Mapping[str, Platform]) -> None:
+        self._state = state
+        self._platforms = platforms
+
+    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
+        """Say something in a thread, at once if that is possible."""
+        filtered = clean(text, Policy(knows=lambda _: True))
+        await self._deliver(thread.platform, Said(thread=thread, text=filtered, key=key))
+
+    async def show(self, card: Card) -> None:
+        """Show the team a card, at once if that is possible."""
+        await self._state.set(f"card/{card.key}", msgspec.json.encode(card), ttl_s=_CARD_S)
+        await self._deliver(card.thread.platform, Shown(card=card.key))
+
+    async def _deliver(self, platform: str, item: Said | Shown) -> None:
+        row = msgspec.json.encode(item)
+        await self._state.plan(f"agenda/{platform}", row, after_s=AGAIN_S)
+        await self._try(platform, row)
+
+    async def catch_up(self, platform: str) -> bool:
+        """Say one thing that was left; whether there was one."""
+        row = await self._state.due(f"agenda/{platform}", lease_s=AGAIN_S)
+        if row is None:
+            return False
+        await self._try(platform, row)
+        return True
+
+    async def _try(self, name: str, row: bytes) -> None:
+        platform = self._platforms.get(name)
+        if platform is None:
+            return
+        item = _ITEMS.decode(row)
+        try:
+            if isinstance(item, Said):
+                await platform.say(item.thread, item.text, key=item.key)
+            elif (card := await self._state.get(f"card/{item.card}")) is not None:
+                await platform.notify("", msgspec.json.decode(card, type=Card))
+        except Transient as failure:
+            log.warning("announcement_waits", reason=failure.reason)
+            return
+        except Permanent as failure:
+            log.error("announcement_impossible", reason=failure.reason, kind=type(item).__name__)
+        await self._state.cancel(f"agenda/{name}", row)

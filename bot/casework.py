@@ -1,0 +1,136 @@
+"""A conversation that a human colleague is called to, or has, as a value, and what the team is shown of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import orjson
+
+from bot.conversation import AssistantTurn, Entry, ToolTurn, UserTurn
+from bot.messages import Person, ThreadKey
+from bot.ports import Card
+from bot.text import scrub
+
+QUOTED = 3
+"""Messages of the customer that a card quotes."""
+
+CALLS = 8
+"""Calls that a card tells, the last ones."""
+
+_QUOTE_CHARS = 300
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&:])")
+
+
+class Stage(StrEnum):
+    """How far a case is."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    BACK = "handed back"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A conversation that needs a human.
+
+    Args:
+        id: names the case and all that is said once about it.
+        person: the customer.
+        reason: why, in a sentence.
+        tried: what was said and done before, as Markdown.
+        assignee: the colleague who takes care, or who ended it.
+        waiting: since when the customer waits for a word of a human; nothing when it is the customer's turn.
+        reminded: the team was reminded of this wait.
+    """
+
+    id: str
+    person: Person
+    reason: str
+    tried: str = ""
+    stage: Stage = Stage.WAITING
+    assignee: Person | None = None
+    waiting: datetime | None = None
+    reminded: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a human is called or at work."""
+        return self.stage in (Stage.WAITING, Stage.TAKEN)
+
+
+def quoted(text: str, limit_chars: int = _QUOTE_CHARS) -> str:
+    """Somebody's words on one line, inert in Markdown."""
+    words = " ".join(scrub(text, limit_chars + 1).split())
+    cut = words if len(words) <= limit_chars else f"{words[: limit_chars - 1].rstrip()}…"
+    return _SPECIAL.sub(r"\\\1", cut)
+
+
+def named(person: Person) -> str:
+    """A person with their organisation, inert in Markdown."""
+    name = quoted(person.display_name, 80) or "somebody"
+    return f"{name} ({quoted(person.organisation, 80)})" if person.organisation else name
+
+
+def summary(entries: Sequence[Entry]) -> str:
+    """What the customer said last, and what was looked up and how it ended, as Markdown."""
+    turns = [entry.turn for entry in entries]
+    said = [turn for turn in turns if isinstance(turn, UserTurn) and turn.text][-QUOTED:]
+    results = {turn.call_id: turn for turn in turns if isinstance(turn, ToolTurn)}
+    calls = [call for turn in turns if isinstance(turn, AssistantTurn) for call in turn.tool_calls][-CALLS:]
+    lines = [f"> {quoted(turn.author.display_name, 80)}: {quoted(turn.text)}" for turn in said]
+    if calls:
+        lines += ["", "**Tried**", ""]
+        lines += [f"- `{call.name[:60].replace('`', '')}`: {_ended(results.get(call.id))}" for call in calls]
+    return "\n".join(lines)
+
+
+def _ended(result: ToolTurn | None) -> str:
+    if result is None:
+        return "no result yet"
+    if not result.is_error:
+        return "done"
+    try:
+        return quoted(str(orjson.loads(result.content)["error"]), 60)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return "failed"
+
+
+def card(thread: ThreadKey, case: Case) -> Card:
+    """The case as the team sees it; the same card through all its stages."""
+    who, by = named(case.person), named(case.assignee) if case.assignee else "a colleague"
+    title = {
+        Stage.WAITING: f"{who} is waiting for a human",
+        Stage.TAKEN: f"{by} takes care of {who}",
+        Stage.BACK: f"{who}: handed back to Frontdesk by {by}",
+        Stage.CLOSED: f"{who}: closed by {by}",
+    }[case.stage]
+    buttons = {"takeover": "Take it", "handback": "Hand back to Frontdesk", "close": "Close"}
+    if case.stage is Stage.TAKEN:
+        del buttons["takeover"]
+    elif not case.is_open:
+        buttons = {}
+    return Card(key=f"case/{thread}/{case.id}", title=title, text=_told(case), thread=thread, buttons=buttons)
+
+
+def reminder(thread: ThreadKey, case: Case, since: datetime, minutes: int) -> Card:
+    """What the team is shown when a customer has waited too long."""
+    return Card(
+        key=f"reminder/{thread}/{case.id}/{since:%Y%m%dT%H%M%S}",
+        title=f"{named(case.person)} has been waiting for {minutes} minute{'s' * (minutes != 1)}",
+        text=_told(case),
+        thread=thread,
+        buttons={"takeover": "Take it", "handback": "Hand back to Frontdesk", "close": "Close"},
+    )
+
+
+def _told(case: Case) -> str:
+    lines = [f"**Why:** {quoted(case.reason, 500)}"]
+    if case.assignee and case.is_open:
+        lines.append(f"**Assigned to:** {named(case.assignee)}")
+    lines.append(f"**Organisation:** {quoted(case.person.organisation, 80) or 'unknown'}")
+    return "\n\n".join([*lines, case.tried] if case.tried else lines)

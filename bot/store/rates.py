@@ -1,0 +1,118 @@
+"""What is counted for a while, with the `limits` library over our own connections: its windows, our Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from redis.asyncio import Redis
+
+from bot.errors import Transient
+from bot.ports import Counted, Window
+from bot.store import keys
+from bot.store.client import mapped
+from bot.store.lua import Script
+
+_ADD = Script("""
+local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = tonumber(ARGV[2])
+end
+return { total, left }
+""")
+
+_BOUNDLESS = 2**53
+"""The limits stand in the settings and are compared where they hold; here is only counted."""
+
+
+class RedisRateStorage(Storage):
+    """A storage of `limits` over our connections: it works wherever they do, and fails as they fail."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        self._redis = redis
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What `limits` may wrap; ours are mapped already."""
+        return Transient
+
+    async def count(self, key: str, expiry: int, amount: int) -> Counted:
+        """Add to a window; what it holds, and when it ends."""
+        total, left_ms = await _ADD(self._redis, [keys.rate(key)], [amount, expiry * 1000])
+        return Counted(total=total, ends_at=datetime.fromtimestamp(time.time() + left_ms / 1000, UTC))
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """See `limits`."""
+        return (await self.count(key, expiry, amount)).total
+
+    async def get(self, key: str) -> int:
+        """See `limits`."""
+        with mapped():
+            return int(await self._redis.get(keys.rate(key)) or 0)
+
+    async def get_expiry(self, key: str) -> float:
+        """See `limits`."""
+        with mapped():
+            return time.time() + max(0, await self._redis.pttl(keys.rate(key))) / 1000
+
+    async def check(self) -> bool:
+        """See `limits`."""
+        with mapped():
+            return bool(await self._redis.ping())
+
+    async def reset(self) -> int | None:
+        """Nothing resets everybody's counts."""
+        raise NotImplementedError
+
+    async def clear(self, key: str) -> None:
+        """See `limits`."""
+        with mapped():
+            await self._redis.delete(keys.rate(key))
+
+
+class RedisCounts:
+    """See `bot.ports.Counts`.
+
+    Args:
+        redis: for commands.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._storage = RedisRateStorage(redis)
+        self._limiter = FixedWindowRateLimiter(self._storage)
+
+    async def add(self, amounts: Mapping[Window, int]) -> Mapping[Window, Counted]:
+        """Add; the commands of all windows are under way at once."""
+        counted = await asyncio.gather(
+            *(
+                self._storage.count(_item(window).key_for(window.name), window.lasts_s, amount)
+                for window, amount in amounts.items()
+            )
+        )
+        return dict(zip(amounts, counted, strict=True))
+
+    async def read(self, windows: Sequence[Window]) -> Mapping[Window, Counted]:
+        """What the windows hold, those left out that hold nothing."""
+        stats = await asyncio.gather(
+            *(self._limiter.get_window_stats(_item(window), window.name) for window in windows)
+        )
+        return {
+            window: Counted(total=_BOUNDLESS - told.remaining, ends_at=datetime.fromtimestamp(told.reset_time, UTC))
+            for window, told in zip(windows, stats, strict=True)
+            if told.remaining < _BOUNDLESS
+        }
+
+
+def _item(window: Window) -> RateLimitItemPerSecond:
+    """The window in the words of `limits`."""
+    return RateLimitItemPerSecond(_BOUNDLESS, window.lasts_s, namespace="window")

@@ -1,0 +1,534 @@
+"""Many people, many messages (acceptance 6, 7, 9, 10, 11, 16, 17, 18, 20) on Discord, as members see them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.sentences import CHANGE_YOUR_KEY
+from tests.servers.discord import ChannelType, P
+from tests.servers.discord.faults import fails, unavailable
+from tests.servers.discord.values import Message, MessageFlag, MessageType
+from tests.servers.openai import ScriptedModel, calls, held, says, waits
+from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, as_read, discord_stage
+from tests.stages.play import WAIT_S, assert_whole, record, results_of
+
+TICKET = ("get_ticket_status", {"ticket_id": "12345"})
+
+
+@pytest.fixture
+async def stage(variables: dict[str, str]) -> AsyncIterator[DiscordStage]:
+    async with discord_stage(variables) as stage:
+        yield stage
+
+
+async def verified(stage: DiscordStage, model: ScriptedModel) -> None:
+    """Ada proves to be john_doe."""
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
+    await stage.say("status of 12345 please")
+    await stage.answer()
+    assert "verified as john_doe" in await stage.fill({"username": "john_doe", "api_key": "key"})
+    assert "Billing Query" in await stage.answer()
+
+
+async def inbox_reads(stage: DiscordStage, *texts: str) -> None:
+    """Wait until these messages, and no others, wait for their turn."""
+    async with asyncio.timeout(WAIT_S):
+        while [
+            entry.turn.text for entry in await stage.app.mailbox.inbox(stage.thread) if isinstance(entry.turn, UserTurn)
+        ] != list(texts):
+            await asyncio.sleep(0.02)
+
+
+# ------------------------------------------------------------------------------------------------- who is spoken to
+
+
+@pytest.mark.behaviour("people.other")
+async def test_somebody_else_in_the_thread_is_not_served_with_a_verification(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    await verified(stage, model)
+    model.plays(calls(TICKET), says("I cannot tell you."))
+    await stage.say("@Frontdesk and what's the status of 12345?", by=BEN)
+    await stage.answer()
+    refusal = results_of(await record(stage))[-1]
+    assert "verification_required" in refusal.content
+    assert "Billing" not in refusal.content
+    model.plays(calls(TICKET), says("Still open."))
+    await stage.say("and mine?")
+    await stage.answer()
+    assert "Billing Query" in results_of(await record(stage))[-1].content
+
+
+@pytest.mark.behaviour("people.form")
+async def test_a_form_serves_only_the_person_to_whom_it_was_offered(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."))
+    await stage.say("status of 12345 please")
+    await stage.answer()
+    ben = stage.town.people[BEN]
+    seen = [message for message in ben.sees(stage.place) if "form" in str(message.components)]
+    for offer in seen:  # when it stands in the thread he sees it, and gets nothing by pressing it
+        pressed = await ben.press(offer, offer.buttons[0]["custom_id"]).answered()
+        if pressed.modal is not None:
+            told = await ben.submit(pressed, {"username": "john_doe", "api_key": "key"}).says()
+        else:
+            told = await pressed.says()
+        assert "somebody else" in told
+    assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
+    assert "somebody else" not in stage.me.reads(stage.place)
+
+
+@pytest.mark.behaviour("people.humans")
+async def test_people_who_talk_to_each_other_are_left_alone(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Sure."))
+    await stage.say("Hi")
+    await stage.answer()
+    asked = await stage.write("@Ben did you see this?")
+    await stage.write("no, what is it?", by=BEN)
+    await stage.write("the sled", replies_to=asked, by=BEN)
+    await stage.write("I am looking", by=ROBIN)
+    await stage.say("can you help?")
+    assert as_read(await stage.answer()).endswith("Sure.")
+    kept = [turn.text for turn in await record(stage) if isinstance(turn, UserTurn | StaffTurn)]
+    assert kept == ["Hi", "can you help?"]
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("discord.only_people")
+async def test_what_no_person_wrote_is_not_answered(stage: DiscordStage, model: ScriptedModel) -> None:
+    world, channel = stage.server.world, stage.town.channel
+    other = world.user("Other bot", bot=True)
+    stage.town.guild.people[other.id] = (other, [])
+    at = world.clock.now()
+    text = f"{stage.server.mention} hi"
+    pings = world.pings(channel, other, text, None, None)
+    for kind, author, webhook in (
+        (MessageType.DEFAULT, other, None),
+        (MessageType.DEFAULT, stage.me.user, world.ids.next()),
+        (MessageType.USER_JOIN, stage.me.user, None),
+        (MessageType.DEFAULT, world.app.bot, None),
+    ):
+        world.post(
+            Message(
+                id=world.ids.next(), channel=channel, author=author, content=text, at=at, type=kind,
+                webhook_id=webhook, pings=pings,
+            )
+        )  # fmt: skip
+    stage.me.write(channel, "nobody was mentioned")
+    model.plays(says("Hello Ada!"))
+    await stage.say("hi")
+    assert await stage.answer() == "Hello Ada!"
+    assert len(model.requests) == 1
+    assert [c.name for c in world.channels.values() if c.is_thread] == [stage.place.name]
+
+
+@pytest.mark.behaviour("discord.begins")
+async def test_a_post_in_a_forum_is_a_conversation_and_goes_on_without_a_mention(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    forum = stage.server.world.channel(stage.town.guild, "questions", ChannelType.FORUM)
+    model.plays(says("In the post."), says("Still here."))
+    stage.root = stage.me.open_thread(forum, "My sled", "Where is my sled?")
+    assert await stage.answer() == "In the post."
+    await stage.say("and now?")
+    assert await stage.answer() == "Still here."
+    assert len(stage.server.answers(stage.place)) == 2
+
+
+@pytest.mark.behaviour("discord.begins")
+async def test_a_mention_in_a_thread_of_others_is_answered_there(stage: DiscordStage, model: ScriptedModel) -> None:
+    ada = stage.me
+    thread = stage.server.world.thread(stage.town.channel, "Chat", ada.user)
+    ada.write(thread, "no business of a bot")
+    model.plays(says("Here I am."))
+    ada.write(thread, f"{stage.server.mention} can you help?")
+    await stage.server.until(lambda: "Here I am." in ada.reads(thread))
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("discord.forwards")
+async def test_what_is_forwarded_or_replied_to_comes_along(variables: dict[str, str], model: ScriptedModel) -> None:
+    async with discord_stage(variables, direct=True) as stage:
+        original = stage.town.people[BEN].write(stage.town.channel, "my sled came broken")
+        model.plays(says("I see."))
+        stage.me.forward(original, stage.place)
+        assert await stage.answer() == "I see."
+        assert "my sled came broken" in model.requests[0].last_user
+    async with discord_stage(variables) as stage:
+        model.plays(says("I see that too."))
+        ben = stage.town.people[BEN].write(stage.town.channel, "mine has no bells")
+        stage.me.write(stage.town.channel, f"{stage.server.mention} what of this?", replies_to=ben)
+        await stage.server.until(lambda: len(model.requests) == 2)
+        assert "mine has no bells" in model.requests[1].last_user
+
+
+# ------------------------------------------------------------------------------------------- many and changed messages
+
+
+@pytest.mark.behaviour("people.quick")
+async def test_quick_messages_are_answered_together_and_a_later_one_next(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    first, joined = waits(says("never seen")), held("Both ", "at once.")
+    model.plays(first, joined, says("And the third."))
+    await stage.say("Order 123123")
+    await first.pause.reached.wait()
+    await stage.say("email santa@clau.se")
+    await stage.shown("Both")
+    assert [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"] == [
+        "Order 123123",
+        "email santa@clau.se",
+    ]
+    await stage.say("and a third")
+    for pause in joined.pauses:
+        pause.release()
+    assert await stage.answer() == "Both at once."
+    assert await stage.answer() == "And the third."
+    assert stage.answers() == ["Both at once.", "And the third."]
+    first.pause.release()
+
+
+@pytest.mark.behaviour("people.twice")
+async def test_a_message_that_is_told_twice_is_answered_once(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Bye!"))
+    await stage.say("Hi")
+    stage.server.gateway.tell_again("MESSAGE_CREATE")
+    assert await stage.answer() == "Hello!"
+    asked = next(told for told in stage.server.gateway.told if told.message is stage.root)
+    stage.server.gateway.tell(asked)
+    await stage.say("Bye")
+    assert await stage.answer() == "Bye!"
+    assert len(model.requests) == 2
+    assert len(stage.server.answers(stage.place)) == 2
+
+
+@pytest.mark.behaviour("people.edit")
+async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    running = held("Hello ", "there.")
+    model.plays(running, says("Answer to the edited one."))
+    await stage.say("Hi")
+    await stage.shown("Hello")
+    sent = await stage.write("my ordr is 123")
+    stage.me.edit(sent, "my order is 123123")
+    gone = await stage.write("and forget this")
+    stage.me.delete(gone)
+    await inbox_reads(stage, "my order is 123123")
+    for pause in running.pauses:
+        pause.release()
+    await stage.answer()
+    assert await stage.answer() == "Answer to the edited one."
+    assert model.requests[1].last_user == "my order is 123123"
+    assert not any("forget this" in str(request.messages) for request in model.requests)
+
+
+@pytest.mark.behaviour("people.delete")
+async def test_a_message_deleted_later_is_forgotten(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."), says("Tell me more."), says("I do not know."))
+    await stage.say("hello")
+    await stage.answer()
+    sent = await stage.write("my number is 555-0100")
+    await stage.answer()
+    stage.me.delete(sent)
+    model.forget_prefix()
+    await stage.say("what did I say?")
+    await stage.answer()
+    assert "555-0100" not in str(model.requests[2].messages)
+    assert len(stage.answers()) == 3
+
+
+@pytest.mark.behaviour("people.delete")
+async def test_messages_that_a_moderator_sweeps_away_are_forgotten(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."), says("Tell me more."), says("I do not know."))
+    await stage.say("hello")
+    await stage.answer()
+    sent = await stage.write("my number is 555-0100")
+    await stage.answer()
+    stage.server.world.remove_many(stage.place, [sent])
+    model.forget_prefix()
+    await stage.say("what did I say?")
+    await stage.answer()
+    assert "555-0100" not in str(model.requests[2].messages)
+
+
+@pytest.mark.behaviour("people.edit")
+async def test_an_edit_after_the_answer_is_a_note_and_no_second_answer(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello."), says("Noted."), says("You said blue."))
+    await stage.say("Hi")
+    await stage.answer()
+    sent = await stage.write("the red one")
+    await stage.answer()
+    stage.me.edit(sent, "the blue one")
+    await stage.say("which one did I say?")
+    assert await stage.answer() == "You said blue."
+    (note,) = [turn for turn in await record(stage) if isinstance(turn, NoteTurn)]
+    assert note.note is Note.EDITED
+    assert "the blue one" in str(model.requests[2].messages)
+
+
+@pytest.mark.behaviour("people.edit")
+async def test_a_preview_that_the_platform_adds_is_no_edit(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello."), says("Fine."))
+    sent = await stage.write("see https://example.com/a")
+    await stage.answer()
+    sent.embeds = [{"type": "link", "url": "https://example.com/a", "title": "A page"}]
+    stage.server.world.tell_message("MESSAGE_UPDATE", sent)
+    await stage.say("thanks")
+    await stage.answer()
+    assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
+
+
+# --------------------------------------------------------------------------------------------------- what is written
+
+
+@pytest.mark.behaviour("people.typed_key")
+async def test_a_key_typed_in_public_is_taken_off_the_screen_and_its_owner_is_told(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello."), says("Thank you."), says("You're welcome."))
+    await stage.say("Hi")
+    await stage.answer()
+    sent = await stage.write("my API key is: zq7-canary-4821")
+    assert await stage.answer() == f"Thank you.\n\n{CHANGE_YOUR_KEY}"
+    await stage.server.until(lambda: sent.id not in stage.place.messages)
+    assert "zq7-canary-4821" not in stage.place.name
+    await stage.say("thanks")
+    assert await stage.answer() == "You're welcome."
+    kept = [turn.text for turn in await record(stage) if isinstance(turn, UserTurn)]
+    assert len(kept) == 3, "what was taken off the screen by us stays on the record, without the key"
+
+
+@pytest.mark.behaviour("people.typed_key")
+async def test_a_key_in_the_first_message_is_in_no_name_of_a_thread(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Thank you."))
+    await stage.write("my API key is: zq7-canary-4821")
+    assert "Thank you." in await stage.answer()
+    assert all("zq7" not in channel.name for channel in stage.server.world.channels.values())
+    root = stage.root
+    assert root is not None
+    await stage.server.until(lambda: root.id not in stage.town.channel.messages)
+
+
+@pytest.mark.behaviour("outgoing.mentions", "discord.mentions")
+async def test_nobody_is_called_by_an_answer_a_name_of_a_thread_or_a_form(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    guild, world = stage.town.guild, stage.server.world
+    guild.everyone |= P.MENTION_EVERYONE
+    ben = stage.town.people[BEN]
+    role = world.role(guild, "Everybody's role", P(0), ben.user)
+    calling = f"@everyone @here {ben.mention} <@&{role.id}>"
+    model.plays(says(f"Hello {calling} all"))
+    await stage.write(f"@everyone {stage.server.mention} please greet <@&{role.id}> @here")
+    await stage.answer()
+    bot = world.app.bot
+    mine = [m for channel in world.channels.values() for m in channel.messages.values() if m.author is bot]
+    assert mine
+    for message in mine:
+        assert not message.pings.everyone
+        assert not message.pings.roles
+        assert message.pings.users <= {stage.me.user.id}
+        assert message.allowed_mentions is not None
+        assert not message.allowed_mentions.get("parse")
+    assert "@everyone" not in stage.place.name
+    assert "@here" not in stage.place.name
+
+
+@pytest.mark.behaviour("discord.previews")
+async def test_links_in_answers_bring_no_preview(variables: dict[str, str], model: ScriptedModel) -> None:
+    async with discord_stage({**variables, "LINK_HOSTS": "example.com"}) as stage:
+        model.plays(says("See https://example.com/help for more."))
+        await stage.say("help")
+        (part,) = await stage.parts()
+        assert "https://example.com/help" in part.content
+        assert MessageFlag.SUPPRESS_EMBEDS in part.flags
+
+
+@pytest.mark.behaviour("discord.long")
+async def test_a_long_answer_stands_in_parts_that_can_be_read(stage: DiscordStage, model: ScriptedModel) -> None:
+    code = "\n".join(f"line_{number} = '{'x' * 40}'" for number in range(80))
+    table = "| id | what |\n| --- | --- |\n" + "\n".join(f"| {number} | sled {number} |" for number in range(20))
+    points = "\n".join(f"- point {number} with some words 🛷 " for number in range(40))
+    text = f"Here it is.\n\n```python\n{code}\n```\n\n{table}\n\n{points}\n\nThat is all."
+    assert len(text) > 5_000
+    model.plays(says(text))
+    await stage.say("explain everything")
+    parts = await stage.parts()
+    assert 3 <= len(parts) <= 6
+    assert all(len(part.content) <= 2_000 for part in parts)
+    assert all(part.content.count("```") % 2 == 0 for part in parts)
+    whole = "\n".join(part.content for part in parts)
+    for word in (
+        *(f"line_{number} " for number in range(80)),
+        *(f"point {number} " for number in range(40)),
+        "sled 19",
+    ):
+        assert whole.count(word) == 1, word
+    assert [part.id for part in parts] == sorted(part.id for part in parts)
+    assert not any(part.buttons for part in parts[:-1])
+
+
+@pytest.mark.behaviour("discord.long")
+async def test_what_nobody_reads_in_messages_comes_as_a_file(stage: DiscordStage, model: ScriptedModel) -> None:
+    text = "\n\n".join(f"Paragraph {number}: {'word ' * 80}" for number in range(60))
+    model.plays(says(text))
+    await stage.say("everything you know")
+    parts = await stage.parts()
+    assert len(parts) <= 6
+    (file,) = parts[-1].files
+    assert "Paragraph 59" in file.data.decode()
+    assert not any(part.files for part in parts[:-1])
+
+
+@pytest.mark.behaviour("discord.typing")
+async def test_typing_that_fails_harms_nothing(stage: DiscordStage, model: ScriptedModel) -> None:
+    stage.server.faults.always("POST", "/channels/.*/typing", fails(50013))
+    model.plays(calls(("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})), says("On its way."))
+    await stage.say("Order 123123 of santa@clau.se")
+    assert await stage.answer() == "On its way."
+    asked = len(stage.server.rest.made("POST", "/channels/.*/typing"))
+    stage.server.faults.clear()
+    stage.server.faults.always("POST", "/channels/.*/typing", unavailable(503))
+    model.plays(says("You're welcome."))
+    await stage.say("thanks")
+    assert await stage.answer() == "You're welcome."
+    assert asked <= 2, "what is forbidden is not asked for again and again"
+
+
+# ------------------------------------------------------------------------------------------------- buttons, people
+
+
+@pytest.mark.behaviour("discord.buttons")
+async def test_a_button_serves_the_person_and_the_server_it_was_offered_in(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    ben, ada = stage.town.people[BEN], stage.me
+    private = [b["custom_id"] for b in answer.buttons if "private" in str(b.get("label", "")).lower()]
+    told = await ben.press(answer, private[0]).says()
+    assert told
+    world = stage.server.world
+    assert not [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    elsewhere = world.guild("Elsewhere")
+    stranger = stage.server.person("Mallory", elsewhere)
+    there = world.channel(elsewhere, "general")
+    decoy = stranger.write(there, "look at this")
+    for button in answer.buttons:
+        pressed = stranger.press_id(decoy, button["custom_id"])
+        assert await pressed.says()
+    assert not [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
+    assert "Mallory" not in ada.reads(stage.place)
+
+
+@pytest.mark.behaviour("discord.private")
+async def test_a_conversation_goes_on_privately_and_nobody_else_reads_along(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Only you see this."))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    await stage.me.press(answer, "privately").answered()
+    world = stage.server.world
+    (private,) = await stage.server.until(
+        lambda: [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    )
+    await stage.server.until(lambda: stage.me.user.id in private.members)
+    stage.me.write(private, "my order is 123123")
+    await stage.server.until(lambda: "Only you see this." in stage.me.reads(private))
+    assert stage.town.people[BEN].sees(private) == []
+    assert "Only you see this." not in stage.town.people[BEN].reads(stage.place)
+
+
+@pytest.mark.behaviour("discord.buttons")
+async def test_a_vote_is_kept_and_only_its_giver_is_told(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    (up,) = [b["custom_id"] for b in answer.buttons if (b.get("emoji") or {}).get("name") == "👍"]
+    pressed = await stage.me.press(answer, up).answered()
+    assert "Thank you" in await pressed.says()
+    assert "Thank you" not in stage.town.people[BEN].reads(stage.place)
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("people.stop")
+async def test_a_stopped_turn_keeps_what_was_said_and_a_valid_record(stage: DiscordStage, model: ScriptedModel) -> None:
+    running = held("A long ", "story.")
+    model.plays(running, says("Fine."))
+    await stage.say("tell me a story")
+    await stage.shown("A long")
+    writing = await stage.server.until(lambda: [m for m in stage.me.sees(stage.place) if m.buttons])
+    await stage.me.press(writing[-1], "Stop").answered()
+    stopped = await stage.answer()
+    assert stopped.startswith("A long")
+    assert "Stopped" in stopped
+    assert "story." not in stopped
+    await stage.say("thanks")
+    assert await stage.answer() == "Fine."
+    assert_whole(await record(stage))
+
+
+@pytest.mark.behaviour("people.human")
+async def test_a_human_takes_over_answers_and_hands_back(stage: DiscordStage, model: ScriptedModel) -> None:
+    robin = stage.town.people[ROBIN]
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague will be here soon."))
+    await stage.say("I want a human")
+    assert await stage.answer() == "A colleague will be here soon."
+    await stage.server.until(lambda: stage.server.answers(stage.town.team) or stage.town.team.messages)
+    await stage.say("anybody?")
+    await stage.say("Hello, Robin here. I sent a new sled.", by=ROBIN)
+    assert "again" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
+    model.plays(says("Robin sent you a new sled."))
+    await stage.say("so what happens next?")
+    assert await stage.answer() == "Robin sent you a new sled."
+    assert len(model.requests) == 3
+    turns = await record(stage)
+    assert [turn.text for turn in turns if isinstance(turn, StaffTurn)] == ["Hello, Robin here. I sent a new sled."]
+    assert "I sent a new sled" in str(model.requests[2].messages)
+    assert_whole(turns)
+
+
+@pytest.mark.behaviour("people.staff_only")
+async def test_a_customer_cannot_give_commands(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Still me."))
+    await stage.say("Hi")
+    await stage.answer()
+    told = await stage.me.command(stage.place, "support", **_support(stage, "takeover")).says()
+    assert "Only people who work here" in told
+    await stage.say("still there?")
+    assert await stage.answer() == "Still me."
+
+
+def _support(stage: DiscordStage, words: str) -> dict[str, str]:
+    """The one option of `/support`."""
+    commands = [c for found in stage.server.world.app.commands.values() for c in found]
+    (support,) = [command for command in commands if command["name"] == "support"]
+    return {support["options"][0]["name"]: words}
+
+
+@pytest.mark.behaviour("people.parallel")
+async def test_threads_do_not_wait_for_each_other(variables: dict[str, str], model: ScriptedModel) -> None:
+    slow = held("slow ", "one")
+    async with (
+        discord_stage(variables) as first,
+        discord_stage(variables, app=first.app, town=first.town, reads=BEN) as second,
+    ):
+        model.plays(slow, says("quick"))
+        await first.say("Hi")
+        await first.shown("slow")
+        await second.say("Hi")
+        assert await second.answer() == "quick"
+        for pause in slow.pauses:
+            pause.release()
+        assert await first.answer() == "slow one"
+        assert first.place is not second.place
+        assert ADA not in second.place.name
