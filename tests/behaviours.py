@@ -567,7 +567,28 @@ SLACK = (
     ),
     Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
     Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour(
+        "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
+    ),
+    Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
+    Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
+    Behaviour(
+        "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
+    ),
+    Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
+)
+
+SLACK_RULES = (
+    Behaviour("slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9"),
+    Behaviour(
+        "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
+    ),
+    Behaviour("slack.table", "The first table of a message is one of Slack's, a further one is code.", "facts/slack 3"),
+    Behaviour(
+        "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
+    ),
+    Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
