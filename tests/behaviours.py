@@ -457,7 +457,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a forum post, a thread of others and a DM are answered where they are.",
+        "A mention opens a thread from its message; a forum post, others' threads and a DM are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
