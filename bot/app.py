@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +18,7 @@ import tools
 from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
+from adapters.slack.manifest import render_manifest
 from bot.accounts import Accounts
 from bot.announcements import Announcements
 from bot.breaker import Breakers
@@ -54,7 +56,7 @@ from bot.tasks import end
 from bot.toolbox import Toolbox
 from bot.tracing import open_tracing
 from bot.verification import Verification
-from bot.vitals import Vitals, same_time, watch_loop
+from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -71,12 +73,23 @@ DEMO_PLATFORMS = {"web": REGISTRY["web"]}
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
 
+class Role(StrEnum):
+    """What a process does: hold the platforms' sockets and serve HTTP, run turns, or both."""
+
+    ALL = "all"
+    PLATFORMS = "platforms"
+    WORKERS = "workers"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A Frontdesk whose parts are reached and connected.
 
     Args:
         url: where the HTTP port answers; empty when none was asked for.
+        platforms: what turns are answered through; their sockets are held only in a role with platforms.
+        worker: runs turns; none in a role without workers.
+        role: what `run` does.
     """
 
     settings: Settings
@@ -84,23 +97,58 @@ class App:
     mailbox: Mailbox
     intake: Intake
     platforms: Mapping[str, Platform]
-    worker: Worker
+    worker: Worker | None
     chores: Chores
+    desk: Desk
     database: Database
+    role: Role = Role.ALL
 
     async def run(self) -> None:
         """Work until cancelled, or until a platform's `run` ends (a terminal's does); then drain."""
-        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in self.platforms.values()]
-        worker = asyncio.create_task(self.worker.run())
+        platforms = () if self.role is Role.WORKERS else self.platforms.values()
+        sockets = [asyncio.create_task(platform.run(self.intake)) for platform in platforms]
+        workers = [asyncio.create_task(self.worker.run())] if self.worker is not None else []
         chores = asyncio.create_task(self.chores.run())
         try:
-            done, _ = await asyncio.wait({*sockets, worker, chores}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*sockets, *workers, chores}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            worker.cancel()  # once: a second time would cut its drain short
-            await asyncio.wait({worker})
+            for worker in workers:
+                worker.cancel()  # once: a second time would cut its drain short
+                await asyncio.wait({worker})
             await end(*sockets, chores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """What every role needs, connected; each is explained where it is made."""
+
+    settings: Settings
+    connections: Connections
+    state: RedisSharedState
+    mailbox: RedisMailbox
+    database: Database
+    desk: SqlDesk
+    grants: Grants
+    vault: Vault
+    verification: Verification
+    channels: ChannelBook
+    platforms: Mapping[str, Platform]
+    announcements: Announcements
+    cases: Cases
+    standing: StandingOrders
+    accounts: Accounts
+    budgets: LedgerBudgets
+
+    async def writable(self) -> None:
+        """Whether what is accepted can be kept.
+
+        Raises:
+            Transient: it cannot.
+        """
+        await self.connections.ping()
+        await self.mailbox.probe()
 
 
 @asynccontextmanager
@@ -112,6 +160,7 @@ async def running(
     registry: Mapping[str, PlatformMaker] | None = None,
     http: bool = True,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
+    role: Role = Role.ALL,
 ) -> AsyncIterator[App]:
     """Connect everything, and take it apart again in the opposite order.
 
@@ -121,152 +170,201 @@ async def running(
         registry: the platforms to plug in; `adapters.REGISTRY` when absent.
         http: open the HTTP port.
         fetch: how a picture behind a link is downloaded; guarded, from the internet, when absent.
+        role: what this process does.
 
     Raises:
         ConfigError: something in the settings, or something that they name, does not work.
         Transient: Redis cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(open_connections(settings))
-        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
-        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        await keep_partitions(connections.commands, settings.partitions)
-        if not is_demo:
-            await refuse_unsafe(connections.commands)
-        database = await stack.enter_async_context(open_database(settings))
-        if is_demo:
-            await demo.fill(database)
-        desk = SqlDesk(database)
-        meter = Meter(settings.prices, settings.budget_turn)
-        chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
-        kit = tools.Kit(
-            database=database,
-            desk=desk,
-            vision=vision,
-            fetch=fetch or GuardedFetch(),
-            tickets_per_day=settings.tickets_per_day,
+        house = await _open_house(stack, settings, environment, is_demo=is_demo, registry=registry, role=role)
+        probes: dict[str, Probe] = {
+            "redis": house.writable,
+            "clock": partial(same_time, house.connections.time),
+            "database": house.database.ping,
+        }
+        worker = None
+        if role is not Role.PLATFORMS:
+            worker, probes["model"] = await _open_worker(stack, house, environment, fetch or GuardedFetch())
+        url = ""
+        if http:
+            served = {} if role is Role.WORKERS else house.platforms
+            probes |= {name: platform.ping for name, platform in served.items()}
+            web = application(
+                [route for platform in served.values() for route in platform.routes()],
+                probes=probes,
+                read_vitals=Vitals(house.mailbox, probes).read,
+                metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
+                loopback=is_loopback(settings.http_host),
+            )
+            url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
+        yield App(
+            settings=settings,
+            url=url,
+            mailbox=house.mailbox,
+            intake=_intake(house),
+            platforms=house.platforms,
+            worker=worker,
+            chores=Chores(house.announcements, house.cases, house.platforms),
+            desk=house.desk,
+            database=house.database,
+            role=role,
         )
-        source = await stack.enter_async_context(
-            tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+
+
+async def _open_house(
+    stack: AsyncExitStack,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    is_demo: bool,
+    registry: Mapping[str, PlatformMaker] | None,
+    role: Role,
+) -> _House:
+    if role is not Role.ALL and settings.redis_url is None:
+        raise ConfigError(
+            "REDIS_URL is not set; `--only` is for several processes on one Redis. Set it to the Redis that they share."
         )
-        grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
-        vault = Vault(state.within("vault"), _secret_key(settings))
-        verification = Verification(state.within("verification"), grants, desk)
-        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        platforms = plug_in(
-            settings,
-            environment,
-            connections,
-            desk,
-            mailbox,
-            channels=channels,
-            is_demo=is_demo,
-            registry=registry or REGISTRY,
-        )
-        announcements = Announcements(state.within("announcements"), platforms)
-        cases = Cases(
+    connections = await stack.enter_async_context(open_connections(settings))
+    state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+    mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+    await keep_partitions(connections.commands, settings.partitions)
+    if not is_demo:
+        await refuse_unsafe(connections.commands)
+    database = await stack.enter_async_context(open_database(settings))
+    if is_demo:
+        await demo.fill(database)
+    desk = SqlDesk(database)
+    grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
+    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
+    platforms = plug_in(
+        settings,
+        environment,
+        connections,
+        desk,
+        mailbox,
+        channels=channels,
+        is_demo=is_demo,
+        registry=registry or REGISTRY,
+    )
+    announcements = Announcements(state.within("announcements"), platforms)
+    standing = StandingOrders(state.within("standing"), settings.tenant_of)
+    await standing.load()
+    budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
+    watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+    stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
+    return _House(
+        settings=settings,
+        connections=connections,
+        state=state,
+        mailbox=mailbox,
+        database=database,
+        desk=desk,
+        grants=grants,
+        vault=Vault(state.within("vault"), _secret_key(settings)),
+        verification=Verification(state.within("verification"), grants, desk),
+        channels=channels,
+        platforms=platforms,
+        announcements=announcements,
+        cases=Cases(
             state.within("cases"),
             mailbox,
             announcements,
             hours_of=channels.hours,
             reminder_s=settings.human_reminder_minutes * 60,
-        )
-        standing = StandingOrders(state.within("standing"), settings.tenant_of)
-        await standing.load()
-        accounts = Accounts(
+        ),
+        standing=standing,
+        accounts=Accounts(
             state.within("accounts"),
             model=settings.openai_model,
             settings=settings.fingerprint(),
             keep_s=settings.retention_days * 86_400,
-        )
-        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
-        breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
-        model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
-        budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
-        services = Services(
-            mailbox=mailbox,
-            platforms=platforms,
-            loop=_loop(settings, model),
-            system=SystemPrompt(_handbook(settings)),
-            toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
-            budgets=budgets,
-            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=settings.tickets_per_day),
-            tracer=tracer,
-            grants=grants,
-            vault=vault,
-            verification=verification,
-            announcements=announcements,
-            cases=cases,
-            standing=standing,
-            channels=channels,
-            accounts=accounts,
-            tool_state=state.within("tools"),
-            tenant_of=settings.tenant_of,
-            link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
-            history_tokens=settings.history_tokens,
-            turn_timeout_s=settings.turn_timeout_s,
-            lease_s=settings.lease_s,
-            attempts=settings.max_attempts,
-        )
-        room = Room(
-            state=state.within("office"),
-            mailbox=mailbox,
-            desk=desk,
-            platforms=platforms,
-            tenants=settings.tenant_of,
-            verification=verification,
-            announcements=announcements,
-            cases=cases,
-            standing=standing,
-            channels=channels,
-            accounts=accounts,
-            budgets=budgets,
-        )
-        watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
-        stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
+        ),
+        budgets=budgets,
+    )
 
-        async def writable() -> None:
-            await connections.ping()
-            await mailbox.probe()
 
-        url = ""
-        if http:
-            web = application(
-                [route for platform in platforms.values() for route in platform.routes()],
-                probes={
-                    "redis": writable,
-                    "clock": partial(same_time, connections.time),
-                    "database": database.ping,
-                    "model": model.ready,
-                    **{name: platform.ping for name, platform in platforms.items()},
-                },
-                read_vitals=Vitals(mailbox, redis=writable, database=database.ping).read,
-                metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
-                loopback=is_loopback(settings.http_host),
-            )
-            url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
-        intake = IntakeDesk(
-            mailbox,
-            vault=vault,
-            verification=verification,
-            desk=desk,
-            tenant_of=settings.tenant_of,
-            clerk=Clerk(room),
-            standing=standing,
-            channels=channels,
-            cases=cases,
-        )
-        yield App(
-            settings=settings,
-            url=url,
-            mailbox=mailbox,
-            intake=MessageGate(intake=intake, budgets=budgets, mailbox=mailbox, state=state.within("gate")),
-            platforms=platforms,
-            worker=Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s),
-            chores=Chores(announcements, cases, platforms),
-            database=database,
-        )
+async def _open_worker(
+    stack: AsyncExitStack,
+    house: _House,
+    environment: Mapping[str, str],
+    fetch: Callable[[str], Awaitable[bytes]],
+) -> tuple[Worker, Probe]:
+    """A worker, and what tells whether its model may be asked."""
+    settings = house.settings
+    meter = Meter(settings.prices, settings.budget_turn)
+    chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
+    kit = tools.Kit(
+        database=house.database,
+        desk=house.desk,
+        vision=vision,
+        fetch=fetch,
+        tickets_per_day=settings.tickets_per_day,
+    )
+    source = await stack.enter_async_context(tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s))
+    tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+    breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
+    model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+    services = Services(
+        mailbox=house.mailbox,
+        platforms=house.platforms,
+        loop=_loop(settings, model),
+        system=SystemPrompt(_handbook(settings)),
+        toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
+        budgets=house.budgets,
+        modelless=Modelless(
+            desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
+        ),
+        tracer=tracer,
+        grants=house.grants,
+        vault=house.vault,
+        verification=house.verification,
+        announcements=house.announcements,
+        cases=house.cases,
+        standing=house.standing,
+        channels=house.channels,
+        accounts=house.accounts,
+        tool_state=house.state.within("tools"),
+        tenant_of=settings.tenant_of,
+        link_hosts=settings.link_hosts,
+        canaries=settings.secrets(),
+        history_tokens=settings.history_tokens,
+        turn_timeout_s=settings.turn_timeout_s,
+        lease_s=settings.lease_s,
+        attempts=settings.max_attempts,
+    )
+    return Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s), model.ready
+
+
+def _intake(house: _House) -> Intake:
+    """What adapters bring events to."""
+    room = Room(
+        state=house.state.within("office"),
+        mailbox=house.mailbox,
+        desk=house.desk,
+        platforms=house.platforms,
+        tenants=house.settings.tenant_of,
+        verification=house.verification,
+        announcements=house.announcements,
+        cases=house.cases,
+        standing=house.standing,
+        channels=house.channels,
+        accounts=house.accounts,
+        budgets=house.budgets,
+    )
+    desk = IntakeDesk(
+        house.mailbox,
+        vault=house.vault,
+        verification=house.verification,
+        desk=house.desk,
+        tenant_of=house.settings.tenant_of,
+        clerk=Clerk(room),
+        standing=house.standing,
+        channels=house.channels,
+        cases=house.cases,
+    )
+    state = house.state.within("gate")
+    return MessageGate(intake=desk, budgets=house.budgets, mailbox=house.mailbox, state=state)
 
 
 @asynccontextmanager
@@ -405,6 +503,11 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
         return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+
+
+def slack_manifest(url: str = "", *, many: bool = False) -> str:
+    """The Slack app as Slack is told of it, as YAML."""
+    return render_manifest(url, many=many)
 
 
 def terminal(

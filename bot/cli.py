@@ -14,7 +14,7 @@ import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, open_desk, open_mailbox, running, terminal
+from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, slack_manifest, terminal
 from bot.check import examine
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -47,12 +47,20 @@ def main() -> None:
 
 
 @cli.command()
-def run() -> None:
+def run(
+    only: Annotated[
+        Role,
+        typer.Option(
+            help="`platforms`: sockets and HTTP alone; `workers`: turns alone; several of each work together."
+        ),
+    ] = Role.ALL,
+) -> None:
     """Serve the platforms whose settings are present, until SIGTERM or Ctrl-C."""
 
     async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        async with running(settings, environment) as app:
-            _say(f"Frontdesk serves {', '.join(app.platforms)}; HTTP at {app.url}")
+        async with running(settings, environment, role=only) as app:
+            does = "answers on" if only is Role.WORKERS else "serves"
+            _say(f"Frontdesk {does} {', '.join(app.platforms)}; HTTP at {app.url}")
             await app.run()
 
     _main(work)
@@ -155,6 +163,17 @@ def audit(
                 _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
     _main(work, quiet=True)
+
+
+@cli.command("slack-manifest")
+def print_slack_manifest(
+    url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="For many workspaces, which install the app themselves.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
+    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @letters.command("list")

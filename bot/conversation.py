@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 
@@ -165,11 +165,69 @@ class Entry(msgspec.Struct, frozen=True, gc=False, eq=False):
         return self.wire.startswith(b'{"role":"user"')
 
 
+class Entries(Sequence[Entry]):
+    """Rows as entries, each made when somebody looks at it: a claim reads thousands, and a turn looks at a few.
+
+    Args:
+        read: decodes a row.
+        made: the entries of the last rows, where they are at hand with their turns.
+    """
+
+    __slots__ = ("_made", "_read", "rows")
+
+    def __init__(self, rows: list[bytes], read: Callable[[bytes], Turn], made: tuple[Entry, ...] = ()) -> None:
+        self.rows = rows
+        self._read = read
+        self._made = made
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Entries: ...
+
+    def __getitem__(self, place: int | slice) -> Entry | Entries:
+        if isinstance(place, slice):
+            first, end, step = place.indices(len(self.rows))
+            is_tail = end == len(self.rows) and step == 1
+            made = self._made[max(0, first - self._unmade) :] if is_tail else ()
+            return Entries(self.rows[place], self._read, made)
+        index = range(len(self.rows))[place]
+        return Entry(self.rows[index], self._read) if index < self._unmade else self._made[index - self._unmade]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def extended(self, entries: tuple[Entry, ...]) -> Entries:
+        """The same with more at its end."""
+        return Entries(self.rows + [entry.row for entry in entries], self._read, self._made + entries)
+
+    @property
+    def _unmade(self) -> int:
+        return len(self.rows) - len(self._made)
+
+
+def _unreadable(row: bytes) -> Turn:
+    raise ValueError("a conversation of ready entries reads no row")
+
+
+NOTHING = Entries([], _unreadable)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The part of a record that was read: `entries` begin at index `start` of the thread's list."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: Entries = NOTHING
     start: int = 0
 
     @property
@@ -179,8 +237,9 @@ class Conversation:
 
     def messages(self, start: int = 0) -> list[bytes]:
         """What a model is sent of the entries from place `start`: in one pass, as there may be thousands."""
-        return [(row := entry.row)[row.rindex(WIRE) + len(WIRE) : -1] for entry in self.entries[start:]]
+        rows, skipped = self.entries.rows, len(WIRE)
+        return [row[row.rindex(WIRE) + skipped : -1] for row in (rows[start:] if start else rows)]
 
     def extended(self, entries: tuple[Entry, ...]) -> Conversation:
         """The same conversation with more entries at its end."""
-        return Conversation(entries=self.entries + entries, start=self.start)
+        return Conversation(entries=self.entries.extended(entries), start=self.start)

@@ -35,10 +35,10 @@ def window(record: Conversation, *, budget_tokens: int, begins: int) -> Conversa
         The same record while it fits; else one that starts later and costs at most half the budget, unless the
         running turn alone costs more.
     """
-    rows = [entry.row for entry in record.entries]
+    rows = record.entries.rows
     if sum(map(len, rows)) // BYTES_PER_TOKEN + len(rows) * MESSAGE_TOKENS <= budget_tokens:
         return record  # a row is longer than the message in it
-    costs = [tokens(entry.wire) for entry in record.entries]
+    costs = [tokens(wire) for wire in record.messages()]
     if sum(costs) <= budget_tokens:
         return record
     return _cut(record, costs, budget_tokens // 2, begins)
@@ -46,7 +46,7 @@ def window(record: Conversation, *, budget_tokens: int, begins: int) -> Conversa
 
 def halved(record: Conversation, *, begins: int) -> Conversation:
     """A window of about half the size, for a model that reads less than was thought."""
-    costs = [tokens(entry.wire) for entry in record.entries]
+    costs = [tokens(wire) for wire in record.messages()]
     return _cut(record, costs, sum(costs) // 2, begins)
 
 

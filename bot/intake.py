@@ -22,7 +22,6 @@ from bot.llm.wire import shown_name
 from bot.messages import (
     Audience,
     ButtonPressed,
-    ChannelRenamed,
     CommandGiven,
     Event,
     FormSubmitted,
@@ -102,7 +101,7 @@ class IntakeDesk:
         return outcome
 
     async def _take(self, event: Event) -> Outcome:
-        if not isinstance(event, MessageDeleted | ChannelRenamed) and (refusal := await self._refusal(event)):
+        if not isinstance(event, MessageDeleted) and (refusal := await self._refusal(event)):
             return refusal
         match event:
             case IncomingMessage():
@@ -125,8 +124,6 @@ class IntakeDesk:
             case StopRequested():
                 await self._mailbox.order(event.thread, Order.STOP)
                 return Outcome(verdict=Verdict.DONE)
-            case ChannelRenamed():
-                raise Rejected("channel_renamed")
 
     async def _refusal(self, event: Event) -> Outcome | None:
         """What a blocked person gets: one sentence, and then silence."""

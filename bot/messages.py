@@ -200,13 +200,6 @@ class StopRequested(Incoming):
     """Somebody pressed stop while an answer was being written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelRenamed(Incoming):
-    """A channel has another id from now on; `thread.channel` is the old one."""
-
-    channel: str
-
-
 Event = (
     IncomingMessage
     | MessageEdited
@@ -216,5 +209,4 @@ Event = (
     | CommandGiven
     | VoteCast
     | StopRequested
-    | ChannelRenamed
 )

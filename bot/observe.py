@@ -56,6 +56,7 @@ MODEL_COST = Counter("frontdesk_model_cost_total", "What models cost, in the cur
 REDIS_UP = Gauge("frontdesk_redis_up", "1 while Redis can be reached and written to.")
 REDIS_MEMORY = Gauge("frontdesk_redis_memory_ratio", "Used share of Redis' maxmemory; 0 where it has no limit.")
 DATABASE_UP = Gauge("frontdesk_db_up", "1 while the database can be reached.")
+PART_READY = Gauge("frontdesk_part_ready", "1 while `/readyz` calls this part ok.", ["part"])
 LOOP_LAG = Histogram(
     "frontdesk_loop_lag_seconds",
     "How late the event loop was.",

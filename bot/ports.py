@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from bot.conversation import Conversation, Entry, ToolCall, ToolSpec, ToolTurn, Turn
+from bot.conversation import Conversation, Entries, Entry, ToolCall, ToolSpec, ToolTurn, Turn
 from bot.messages import Attachment, Event, IncomingMessage, Person, ThreadKey
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class Lease:
     exhausted: bool = False
 
     @property
-    def mail(self) -> tuple[Entry, ...]:
+    def mail(self) -> Entries:
         """The entries of this turn."""
         return self.record.entries[max(0, self.begins - self.record.start) :]
 

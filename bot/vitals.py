@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -13,6 +13,7 @@ from bot.observe import (
     DATABASE_UP,
     DEAD_LETTERS,
     LOOP_LAG,
+    PART_READY,
     QUEUE_AGE,
     QUEUE_OPEN,
     QUEUE_READY,
@@ -65,20 +66,21 @@ class Vitals:
 
     Args:
         mailbox: whose backlog is told.
-        redis: writes to Redis.
-        database: reaches the database.
+        probes: what `/readyz` asks; `redis` and `database` are among them.
     """
 
-    def __init__(self, mailbox: Mailbox, *, redis: Probe, database: Probe) -> None:
+    def __init__(self, mailbox: Mailbox, probes: Mapping[str, Probe]) -> None:
         self._mailbox = mailbox
-        self._redis = redis
-        self._database = database
+        self._probes = probes
 
     async def read(self) -> None:
         """Look at everything; what cannot be reached keeps its last numbers, and is told as down."""
-        up = await asyncio.gather(state(self._redis), state(self._database), state(self._backlog))
-        REDIS_UP.set(up[0] == "ok")
-        DATABASE_UP.set(up[1] == "ok")
+        *told, _ = await asyncio.gather(*map(state, self._probes.values()), state(self._backlog))
+        up = {name: each == "ok" for name, each in zip(self._probes, told, strict=True)}
+        REDIS_UP.set(up["redis"])
+        DATABASE_UP.set(up["database"])
+        for name, is_up in up.items():
+            PART_READY.labels(part=name).set(is_up)
 
     async def _backlog(self) -> None:
         backlog = await self._mailbox.backlog()

@@ -1,7 +1,7 @@
 """The worker: claims threads, runs their turns, keeps their leases, drains.
 
-One claim loop per partition, one heartbeat and one listener per process. A turn is a task of its own; threads never
-wait for each other.
+A few claim loops, at least one per partition, one heartbeat and one listener per process. A turn is a task of its own;
+threads never wait for each other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 REDIS_DOWN_S = 0.5
 """How long a loop rests after Redis could not be reached."""
+
+CLAIMS = 4
+"""Claims under way at once: each takes a round trip or two, and a crowd must not wait for them in a row."""
 
 GIVE_UP = 2
 """A turn that crashes at every try, its apology included, is left after this many times the attempts."""
@@ -50,7 +53,8 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; then claim nothing more, let running turns end, and give back those that do not."""
         mailbox = self._services.mailbox
-        loops = [asyncio.create_task(self._claim(partition)) for partition in range(mailbox.partitions)]
+        partitions = list(range(mailbox.partitions)) * max(1, CLAIMS // mailbox.partitions)
+        loops = [asyncio.create_task(self._claim(partition)) for partition in partitions]
         keepers = [asyncio.create_task(keep()) for keep in (self._heartbeat, self._listen, self._obey)]
         try:
             await asyncio.gather(*loops, *keepers)
@@ -90,16 +94,22 @@ class Worker:
             else:
                 self._slots.release()
                 look_at = clock() + claimed
-            woken = await self._wait(partition, look_at - clock())
+            woken = await self._wait(partition, look_at)
 
-    async def _wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
-        """A thread that became due, as soon as there is room for its turn; nothing when it is time to look again."""
-        if timeout_s <= 0:
+    async def _wait(self, partition: int, look_at: float) -> ThreadKey | None:
+        """A thread that became due, as soon as there is room for its turn; nothing when it is time to look again.
+
+        So who has been due longest comes before whoever was woken, at the latest when `look_at` has come.
+        """
+        clock = asyncio.get_running_loop().time
+        if look_at <= clock():
             return None
         async with self._slots:
             pass
+        if (left_s := look_at - clock()) <= 0:  # the wait for room was long
+            return None
         try:
-            return await self._services.mailbox.wait(partition, timeout_s)
+            return await self._services.mailbox.wait(partition, left_s)
         except Transient:
             await asyncio.sleep(REDIS_DOWN_S)
             return None

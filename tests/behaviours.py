@@ -272,6 +272,15 @@ OPERATE = (
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
 )
 
+ROLES = (
+    Behaviour(
+        "roles.split", "Sockets and turns run in processes of their own, several of each on one Redis.", "issue 6"
+    ),
+    Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
+    Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
+)
+
 LIMITS = (
     Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
     Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),
@@ -447,6 +456,93 @@ MODEL = (
     Behaviour("model.vision", "A picture is read into a schema, or it is said that it cannot be.", "design 7, R3"),
 )
 
+DESK = (
+    Behaviour("desk.staff_only", "Nobody but people who work here gives orders; every order is on the audit.", "F70"),
+    Behaviour("desk.human", "A human is called or takes over: said once, a card, silence, and back.", "acceptance 20"),
+    Behaviour("desk.assign", "A conversation is assigned to a colleague, who is told, and to nobody else.", "issue 6"),
+    Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
+    Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
+    Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
+    Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
+    Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
+    Behaviour("desk.budget", "What is spent can be seen.", "issue 6"),
+    Behaviour("desk.tickets", "A change of a ticket is told in its thread, once.", "issue 6"),
+    Behaviour("desk.votes", "A vote can be explained and changed; a closed case is judged once.", "issue 6"),
+    Behaviour("desk.channel", "A channel says what begins a conversation and how it is led.", "issue 6"),
+    Behaviour("desk.earlier", "A thread that was joined late is read back once, as data that asks nothing.", "issue 6"),
+)
+
+SLACK = (
+    Behaviour("slack.stand_in", "The tests' own Slack is understood by Slack's own libraries.", "style, habit 8"),
+    Behaviour(
+        "slack.once",
+        "A message is one turn, by whatever events, however often, and in whichever order it comes.",
+        "F37, F38, acceptance 9",
+    ),
+    Behaviour(
+        "slack.twins_at_once", "Twins, retries and resent events that arrive at the same moment are one turn.", "F38"
+    ),
+    Behaviour(
+        "slack.acknowledged",
+        "Slack is told 200 only for what is stored, and never later than two seconds.",
+        "F07, F08, facts/reliability 1",
+    ),
+    Behaviour("slack.sockets", "Sockets that are told to go, or cut, lose nothing and double nothing.", "F42"),
+    Behaviour(
+        "slack.signed", "What is not signed, or too old, stays outside, and nothing of it is written down.", "F43, F44"
+    ),
+    Behaviour("slack.door", "What is too large, too slow or makes no sense is refused shortly.", "F45, R6"),
+    Behaviour("slack.handshake", "Slack is told that the address is ours.", "docs.slack.dev, url_verification"),
+    Behaviour("slack.clock", "A clock that is off is noticed, told by readiness, and forgiven.", "F75"),
+    Behaviour("slack.order", "Messages that come in another order are each kept and answered.", "F39"),
+    Behaviour("slack.bots", "Other bots and our own messages are never answered.", "F40"),
+    Behaviour("slack.thread", "A channel needs a mention, a thread that goes on does not.", "issue 4, ways in"),
+    Behaviour("slack.direct", "A direct message needs no mention.", "issue 4, ways in"),
+    Behaviour("slack.humans", "People who talk to each other in a thread are left alone.", "acceptance 11"),
+    Behaviour(
+        "slack.edit",
+        "An edit or delete before the turn changes it; after, it is a note or forgotten.",
+        "F41, acceptance 10",
+    ),
+    Behaviour("slack.typed", "Slack's markup is undone on the way in.", "issue 4, ways in"),
+    Behaviour(
+        "slack.form", "The private form serves the person it was offered to, in any organisation.", "acceptance 5, 7"
+    ),
+    Behaviour("slack.human_button", "Asking for a human silences the bot.", "acceptance 20"),
+    Behaviour("slack.vote", "A vote is kept with its turn and can be changed.", "issue 4, answers"),
+    Behaviour(
+        "slack.stop", "The stop button ends the turn, keeps what was said, and nothing spins on.", "issue 4, answers"
+    ),
+    Behaviour("slack.quick", "Quick messages are answered together; later ones next.", "acceptance 9"),
+    Behaviour("slack.commands", "Commands are for admins of the home workspace.", "issue 4, F70"),
+    Behaviour(
+        "slack.streams", "An answer is seen while it is written, and stands once when it is done.", "issue 4, answers"
+    ),
+    Behaviour(
+        "slack.recipient", "A stream is for the person who asked and carries their organisation.", "facts/slack 2"
+    ),
+    Behaviour("slack.status", "A status stands while tools run and is gone in every ending.", "issue 4, answers"),
+    Behaviour("slack.unfurls", "Nothing is unfurled, and an answer calls nobody.", "F71, F72"),
+    Behaviour(
+        "slack.long",
+        "A long answer is whole, in order, and within Slack's limits; no part comes twice.",
+        "acceptance 18",
+    ),
+    Behaviour("slack.post_once", "A call whose answer is lost leaves one visible answer.", "F47"),
+    Behaviour("slack.falls_back", "Where nothing can be streamed the answer is posted and edited.", "issue 4, answers"),
+    Behaviour("slack.expires", "A stream that Slack closed is finished as a message.", "facts/slack 2"),
+    Behaviour("slack.deleted", "An answer that somebody deletes while it is written is posted anew, once.", "F48"),
+    Behaviour("slack.rate", "When Slack asks to wait, it is waited.", "F46"),
+    Behaviour(
+        "slack.undeliverable", "What can never be delivered is a dead letter with the reason, and no loop.", "F46"
+    ),
+    Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
+    Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
+)
+
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
 
 DISCORD = (
@@ -530,6 +626,56 @@ DISCORD = (
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(
         "discord.in_time", "Interactions are answered within three seconds, also under load.", "issue 5, answers"
+    ),
+)
+
+DEPLOY = (
+    Behaviour(
+        "deploy.image",
+        "The Dockerfile's steps install the locked wheels by hash and make a Frontdesk that runs, not as root, on a "
+        "root that nothing writes to.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.health", "The image's health check is passed by a process that answers, and by no other.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.compose",
+        "compose.yaml fits its schema; its secrets are made by one command, mounted as files and read by name.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.stores",
+        "The Redis of compose and of the small overlay keeps what it acknowledged, evicts nothing, and asks who calls.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.manifests",
+        "The overlays render to objects of Kubernetes whose fields exist and whose references resolve.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.confined",
+        "Every container runs as a numbered user without capabilities on a read-only root, within limits.",
+        "issue 6, deploy",
+    ),
+    Behaviour(
+        "deploy.network", "Pods reach what they need and nothing else, and nobody reaches the stores.", "issue 6"
+    ),
+    Behaviour("deploy.drain", "Whoever stops a process gives it longer than DRAIN_S.", "design 5, SIGTERM drains"),
+    Behaviour(
+        "deploy.unit", "The systemd unit runs the command there is, confined, and gives it time to drain.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.alerts", "Alerts fire when they should and not otherwise, and each leads to its page.", "issue 6"
+    ),
+    Behaviour(
+        "deploy.metrics", "Alerts and dashboard ask for metrics and labels that the program has.", "issue 6, proof"
+    ),
+    Behaviour("deploy.runbook", "The commands and settings that operators are told of are there.", "issue 6, runbook"),
+    Behaviour("deploy.tail", "An append-only file with a damaged tail is mended as the runbook says.", "fault F15"),
+    Behaviour(
+        "deploy.restore", "A backup made and restored as the runbook says holds what was accepted.", "issue 6, runbook"
     ),
 )
 

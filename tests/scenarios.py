@@ -7,6 +7,7 @@ the result itself (`relays`), so the words of the answer prove that the result r
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,7 @@ class Beat:
     Args:
         model: what the model answers, one script a request.
         sees: what the vision model reads.
-        calls: exactly these calls, in order: (tool, arguments that must be there).
+        calls: exactly these calls, in order: (tool, arguments that must be there, or patterns of them).
         results: for each call, words that its result must hold.
         answer: words of the answer as the customer reads it.
         lacks: words that must not be in it.
@@ -113,6 +114,9 @@ def verifies(handle_after: str) -> Script:
 
     return answer
 
+
+HANDLE = re.compile(r"secret:\d+")
+"""Where a message comes twice (Slack's mentions) its handle is not the next number."""
 
 ORDER = ("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})
 ITEMS = ("Large wooden sled", "Reindeer harness")
@@ -251,7 +255,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             Beat(
                 says='sorry. my username is "john_doe" and my API key is: "key"',
                 model=(verifies("my API key is:"), relays("Checked:")),
-                calls=(("verify_user", {"username": "john_doe", "api_key": "secret:2"}),),
+                calls=(("verify_user", {"username": "john_doe", "api_key": HANDLE}),),
                 results=(("john_doe",),),
             ),
             Beat(

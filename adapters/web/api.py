@@ -170,7 +170,8 @@ class Api:
         turn, vote = value.get("turn"), value.get("value")
         if not isinstance(turn, int) or vote not in (-1, 1):
             raise Unacceptable(400, "malformed", "A vote is +1 or -1 for a turn.")
-        return _told(await self._reception.vote(request.path_params["root"], viewer, turn, vote))
+        comment = str(value.get("comment", ""))[:2_000]
+        return _told(await self._reception.vote(request.path_params["root"], viewer, turn, vote, comment))
 
     @explained
     async def file(self, request: Request) -> Response:

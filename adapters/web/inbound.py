@@ -160,10 +160,16 @@ def to_button(root: str, author: Person, action: str, value: str, at: datetime, 
     )
 
 
-def to_vote(root: str, author: Person, turn: int, value: int, at: datetime, nonce: str) -> VoteCast:
-    """Somebody judged an answer."""
+def to_vote(root: str, author: Person, turn: int, value: int, at: datetime, nonce: str, comment: str = "") -> VoteCast:
+    """Somebody judged an answer, perhaps in words."""
     return VoteCast(
-        thread=thread_key(root), author=author, event_ids=(f"vote:{root}:{nonce}",), at=at, turn=turn, value=value
+        thread=thread_key(root),
+        author=author,
+        event_ids=(f"vote:{root}:{nonce}",),
+        at=at,
+        turn=turn,
+        value=value,
+        comment=comment,
     )
 
 

@@ -95,7 +95,7 @@ class WebPlatform:
         """Show a card to whoever works here, in the conversation that it is about, and mark that conversation."""
         thread = await self._thread(card.thread)
         await self._log.upsert(thread, render_card(card))
-        await self._log.list_thread(thread, badge="waiting")
+        await self._log.list_thread(thread, badge="waiting" if card.buttons else "")
 
     async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
         """Show a notice to all who see the conversation."""

@@ -20,8 +20,8 @@ from adapters.web.render import (
     title_of,
 )
 from adapters.web.session import Door, Viewer
-from adapters.web.uploads import Sent, Unacceptable, keep_files
-from bot.messages import Event
+from adapters.web.uploads import Sent, Unacceptable, keep_file, keep_files
+from bot.messages import Attachment, Event
 from bot.ports import Intake, Outcome, Resources, Verdict
 
 BUSY = "We are very busy at the moment. Please send it again in a minute."
@@ -139,8 +139,8 @@ class Reception:
         """Carry out what a colleague ordered, and tell them alone."""
         thread = await self._log.find(root)
         outcome = await self._bring(inbound.to_command(root, viewer.person, text, datetime.now(UTC), nonce))
-        if thread is not None and outcome.text:
-            await self._log.upsert(thread, render_notice(nonce, outcome.text, [viewer.person.id]))
+        if thread is not None:
+            await self._tell(thread, viewer, nonce, outcome)
         return outcome
 
     async def press(self, root: str, viewer: Viewer, action: str, value: str) -> Outcome:
@@ -148,14 +148,24 @@ class Reception:
         thread = await self.thread(root, viewer)
         nonce = str(uuid4())
         outcome = await self._bring(inbound.to_button(root, viewer.person, action, value, datetime.now(UTC), nonce))
-        if outcome.text:
-            await self._log.upsert(thread, render_notice(nonce, outcome.text, [viewer.person.id]))
+        await self._tell(thread, viewer, nonce, outcome)
         return outcome
 
-    async def vote(self, root: str, viewer: Viewer, turn: int, value: int) -> Outcome:
+    async def _tell(self, thread: PageThread, viewer: Viewer, nonce: str, outcome: Outcome) -> None:
+        """Show one person what came of an order of theirs, and nobody else."""
+        files: tuple[Attachment, ...] = ()
+        if outcome.file is not None:
+            key = inbound.thread_key(thread.root)
+            tenant = self._resources.tenant_of(key.space)
+            files = (await keep_file(self._resources.desk, tenant, key, viewer.person, nonce, outcome.file),)
+        if outcome.text or files:
+            await self._log.upsert(thread, render_notice(nonce, outcome.text, [viewer.person.id], files))
+
+    async def vote(self, root: str, viewer: Viewer, turn: int, value: int, comment: str = "") -> Outcome:
         """An answer was found good or bad."""
         await self.thread(root, viewer)
-        return await self._bring(inbound.to_vote(root, viewer.person, turn, value, datetime.now(UTC), str(uuid4())))
+        now, nonce = datetime.now(UTC), str(uuid4())
+        return await self._bring(inbound.to_vote(root, viewer.person, turn, value, now, nonce, comment))
 
     async def submit(self, root: str, viewer: Viewer, form: str, fields: dict[str, str]) -> Outcome:
         """A private form came back: what was typed goes to intake and to nowhere else."""

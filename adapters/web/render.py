@@ -6,8 +6,8 @@
 | answer  | `answer:<turn>`   | turn, at, text (Markdown) |
 | tool    | `tool:<call id>`  | turn, call, name, arguments, state (running, finished), result, is_error, duration_ms |
 | form    | `form:<form id>`  | title, fields [{name, label, secret}], state (offered, done), error |
-| notice  | `notice:<id>`     | text, at |
-| card    | `card:<id>`       | title, text, buttons, at |
+| notice  | `notice:<id>`     | text (Markdown), attachments, at |
+| card    | `card:<id>`       | title, text (Markdown both), buttons, at |
 
 Every item may say `to`: the ids of the people who see it (`@staff`: whoever works here); without it everybody does.
 `pending` keeps a place for what comes and never replaces anything; `gone` takes an item away; `last` moves it to the
@@ -140,9 +140,11 @@ def render_form(form: Form, person: Person) -> Item:
     }
 
 
-def render_notice(notice: str, text: str, people: Sequence[str] = ()) -> Item:
-    """Something that code says, to some people or to all."""
+def render_notice(notice: str, text: str, people: Sequence[str] = (), attachments: Sequence[Attachment] = ()) -> Item:
+    """Something that code says, to some people or to all, perhaps with files."""
     item: Item = {"id": f"notice:{notice}", "kind": "notice", "text": clean(text), "at": _at(datetime.now(UTC))}
+    if attachments:
+        item["attachments"] = [to_file(attachment) for attachment in attachments]
     return {**item, "to": list(people)} if people else item
 
 

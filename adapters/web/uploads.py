@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from adapters.web.guard import FILE_POLICY
 from adapters.web.inbound import parse_name, thread_key, to_attachment
-from bot.messages import Attachment, Person
-from bot.ports import Desk, Upload
+from bot.messages import Attachment, Person, ThreadKey
+from bot.ports import Desk, File, Upload
 
 MEBIBYTE = 1024 * 1024
 FILE_LIMIT_BYTES = 10 * MEBIBYTE
@@ -90,6 +90,23 @@ async def keep_files(desk: Desk, tenant: str, root: str, person: Person, sent: S
         )
         attachments.append(attachment)
     return tuple(attachments)
+
+
+async def keep_file(desk: Desk, tenant: str, thread: ThreadKey, person: Person, nonce: str, file: File) -> Attachment:
+    """Store a file of ours where every process can read it."""
+    attachment = to_attachment(thread.root, nonce, 0, file.name, file.media_type, len(file.data))
+    await desk.save_upload(
+        tenant,
+        Upload(
+            id=attachment.ref,
+            thread=str(thread),
+            person=f"{thread.platform}:{thread.space}:{person.id}",
+            name=attachment.name,
+            media_type=attachment.media_type,
+            data=file.data,
+        ),
+    )
+    return attachment
 
 
 def picture_type(data: bytes) -> str | None:

@@ -44,7 +44,7 @@ def status(
     lines += [f"Paused: {place}." for place in paused]
     lines.append(_counted(len(tickets), "open ticket") + (f": {_numbers(tickets)}." if tickets else "."))
     lines.append(f"{_counted(letters, 'dead letter')}, {_counted(blocked, 'blocked person', 'blocked people')}.")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {line[0].upper()}{line[1:]}" for line in lines)
 
 
 def _numbers(tickets: Sequence[Ticket]) -> str:
@@ -52,7 +52,7 @@ def _numbers(tickets: Sequence[Ticket]) -> str:
 
 
 def _counted(count: int, one: str, many: str = "") -> str:
-    return f"{count or 'No'} {one if count == 1 else many or one + 's'}"
+    return f"{count or 'no'} {one if count == 1 else many or one + 's'}"
 
 
 def tickets(found: Sequence[Ticket]) -> str:

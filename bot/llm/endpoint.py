@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import aiohttp
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError, RequestOptions
 from pydantic import SecretStr
 
 from bot.errors import BotError, ContextOverflow, Permanent, Transient
@@ -24,6 +24,16 @@ from bot.llm.transport import PlainClient
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _PIECE_BYTES = 256 * 1024
 """Larger bodies are written in pieces of this size, so that one long conversation does not hold up the event loop."""
+
+_OPTIONS: RequestOptions = {
+    "headers": {},
+    "max_retries": 0,
+    "timeout": None,
+    "params": {},
+    "idempotency_key": "",
+    "security": {"bearer_auth": True},
+}
+"""What the client would put together itself for every request, at the price of sending it."""
 
 NETWORK_ERRORS = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, aiohttp.ClientError, OSError)
 """What the client's transport lets through, besides what it maps itself."""
@@ -67,14 +77,13 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(within_s):
-                if len(body) <= _PIECE_BYTES:
-                    return await self._client.post(self._url, cast_to=httpx2.Response, content=body, stream=True)
+                is_short = len(body) <= _PIECE_BYTES
                 return await self._client.post(
                     self._url,
                     cast_to=httpx2.Response,
-                    content=_pieces(body),
-                    # Without a length the body would go out chunked, which not every endpoint reads.
-                    options={"headers": {"Content-Length": str(len(body))}},
+                    content=body if is_short else _pieces(body),
+                    # Without a length the pieces would go out chunked, which not every endpoint reads.
+                    options=_OPTIONS if is_short else {**_OPTIONS, "headers": {"Content-Length": str(len(body))}},
                     stream=True,
                 )
         except APIStatusError as error:
@@ -141,11 +150,12 @@ class PacketReader:
     """Reads packets with a limit for each, at the price of one timer per stream instead of one per packet.
 
     Args:
+        read: gives the next packet, an empty one at the end.
         ends_at: the event loop's time at which the whole has to be over.
     """
 
-    def __init__(self, packets: AsyncIterator[bytes], *, ends_at: float) -> None:
-        self._packets = packets
+    def __init__(self, read: Callable[[], Awaitable[bytes]], *, ends_at: float) -> None:
+        self._read = read
         self._ends_at = ends_at
         self._due = 0.0
         self._task: asyncio.Task[object] | None = None
@@ -168,7 +178,7 @@ class PacketReader:
         task = self._task = asyncio.current_task()
         cancellations = task.cancelling() if task else 0
         try:
-            return await anext(self._packets, b"")
+            return await self._read()
         except asyncio.CancelledError:
             if self._rang and task is not None and task.uncancel() <= cancellations:
                 raise TimeoutError from None

@@ -6,7 +6,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from bot.errors import Transient
 
@@ -14,7 +14,7 @@ EVENT_LIMIT_BYTES = 1 << 20
 """One event. A longer one is no chunk of an answer, and the memory of a process is not its to fill."""
 
 
-class ServerEvent(NamedTuple):
+class ServerEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of an event stream."""
 
     name: bytes

@@ -15,12 +15,18 @@ from bot.errors import ConfigError, Transient
 from bot.llm.endpoint import NETWORK_ERRORS, ContentFiltered, Endpoint, PacketReader
 from bot.llm.events import EventReader, ServerEvent
 from bot.llm.stream import Answer
+from bot.llm.transport import packets
 from bot.ports import Completion, ModelRequest, TextDelta
 
 _OURS = frozenset({"messages", "stream", "stream_options", "tools", "tool_choice", "model"})
 _TOOL_LISTS = 32
 _TAIL_S = 1.0
 """How long the token counts may follow the finish reason, where a server neither says [DONE] nor closes."""
+
+_GATHER_S = 0.04
+_GATHER_AFTER_S = 0.1
+"""Once an answer has gone on for this long, its words are taken a few at a time: nobody sees the difference, and each
+look costs as much as the words that it finds."""
 
 _DRAIN_S = 0.05
 """How long the end of the body may follow [DONE]; read to its end, a connection can be used again."""
@@ -84,9 +90,8 @@ class OpenAIChat:
         except ContentFiltered:
             yield Completion(text="", calls=(), finish_reason="content_filter")
             return
-        packets = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
-        reader = PacketReader(packets, ends_at=ends_at)
-        events, answer = EventReader(), Answer(self._limit_bytes)
+        reader = PacketReader(packets(response), ends_at=ends_at)
+        events, answer, gather_at = EventReader(), Answer(self._limit_bytes), 0.0
         try:
             packet = await _read(reader, answer, first_byte_at - reader.now(), late="model_timeout")
             while True:
@@ -95,12 +100,16 @@ class OpenAIChat:
                     yield TextDelta(text=text)
                 if not packet or answer.is_done or answer.is_cut:
                     break
+                if text:
+                    gather_at = gather_at or reader.now() + _GATHER_AFTER_S
+                    if reader.now() > gather_at:
+                        await asyncio.sleep(_GATHER_S)
                 packet = await _read(reader, answer, self._stall_s, late="model_stalled")
             if answer.is_done and not answer.is_cut:
                 await _drain(reader)
         finally:
             reader.stop()
-            await _close(packets, response)
+            await _close(response)
         yield answer.completion()
 
     def body(self, request: ModelRequest) -> bytes:
@@ -175,9 +184,8 @@ async def _drain(reader: PacketReader) -> None:
         return  # the answer is whole; only the connection is not used again
 
 
-async def _close(packets: AsyncGenerator[bytes], response: httpx2.Response) -> None:
+async def _close(response: httpx2.Response) -> None:
     try:
-        await packets.aclose()
         await response.aclose()
     except NETWORK_ERRORS:
         return  # the other side was faster

@@ -157,9 +157,13 @@ class Answer:
 
     def _kept(self, text: str, part: object) -> str:
         """What the limit leaves of a piece; half of a surrogate pair waits for the next piece of the same part."""
+        is_plain = text.isascii() and not self._halves
+        if is_plain and len(text) <= self._left and not self.is_cut:  # nearly always
+            self._left -= len(text)
+            return text
         if self.is_cut:
             return ""
-        if self._halves or not text.isascii():
+        if not is_plain:
             text, half = join_surrogates(self._halves.pop(part, "") + text)
             if half:
                 self._halves[part] = half

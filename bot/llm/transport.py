@@ -7,7 +7,8 @@ asking about them on every request cost as much as sending it.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -27,6 +28,10 @@ _TELLING = "x-stainless-"
 
 RequestContent = bytes | AsyncIterator[bytes]
 
+_BODY = "frontdesk.body"
+_UNUSED = httpx2.ByteStream(b"")
+"""Bodies go to aiohttp as they stand (`_BODY`), not through the request."""
+
 
 class PlainClient(httpx2.AsyncClient):
     """Sends requests over kept connections, through the proxy that the environment names, if any.
@@ -38,15 +43,20 @@ class PlainClient(httpx2.AsyncClient):
     def __init__(self, url: str) -> None:
         super().__init__(transport=httpx2.AsyncBaseTransport(), timeout=None)
         self._proxy = _proxy_for(url)
-        self._trust = httpx2.create_ssl_context()
+        self._is_tls = urlsplit(url).scheme == "https"
         self._session: aiohttp.ClientSession | None = None
+        self._template: _Template | None = None
 
     def build_request(  # type: ignore[override]  # the official client gives these, and an endpoint has no query
         self, method: str, url: str, *, headers: list[tuple[str, str]], content: RequestContent, **_: Any
     ) -> httpx2.Request:
         """A request with the headers that an endpoint needs, without those that tell of this machine."""
-        kept = [(name, value) for name, value in headers if not name.lower().startswith(_TELLING)]
-        return httpx2.Request(method, url, headers=kept, content=content)
+        template = self._template
+        if template is None or template.made_for != (url, headers):
+            template = self._template = _Template(url, headers)
+        return httpx2.Request(
+            method, template.url, headers=template.headers, stream=_UNUSED, extensions={_BODY: content}
+        )
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send a request; the caller reads the response's body and closes it.
@@ -55,12 +65,12 @@ class PlainClient(httpx2.AsyncClient):
             httpx2.ConnectError: the other side cannot be reached, or ended the connection before it answered.
         """
         if self._session is None:
-            self._session = _session(self._trust)
+            self._session = _session(_trust() if self._is_tls else None)
         try:
             answered = await self._session.request(
                 request.method,
                 str(request.url),
-                data=_body(request),
+                data=request.extensions[_BODY],
                 headers=request.headers,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -80,6 +90,15 @@ class PlainClient(httpx2.AsyncClient):
         await super().aclose()
 
 
+class _Template:
+    """What requests to one address with the same headers share, read once."""
+
+    def __init__(self, url: str, headers: list[tuple[str, str]]) -> None:
+        self.made_for = (url, headers)
+        self.url = httpx2.URL(url)
+        self.headers = httpx2.Headers([(name, value) for name, value in headers if _is_needed(name)])
+
+
 class _Body(httpx2.AsyncByteStream):
     """A response's body, packet by packet, up to a limit."""
 
@@ -87,33 +106,45 @@ class _Body(httpx2.AsyncByteStream):
         self._answered = answered
         self._left = limit_bytes
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for packet in self._answered.content.iter_any():
-            if self._left is None:
-                yield packet
-                continue
-            yield packet[: self._left]
+    async def read(self) -> bytes:
+        """What has come, as soon as something has; empty at the end."""
+        packet = await self._answered.content.readany()
+        if self._left is not None:
+            packet = packet[: self._left]
             self._left -= len(packet)
-            if self._left <= 0:
-                return
+        return packet
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while packet := await self.read():
+            yield packet
 
     async def aclose(self) -> None:
         self._answered.release()
         await self._answered.wait_for_close()
 
 
-def _body(request: httpx2.Request) -> bytes | AsyncIterator[bytes] | None:
-    try:
-        return request.content or None
-    except httpx2.RequestNotRead:  # it comes in pieces
-        assert isinstance(request.stream, httpx2.AsyncByteStream)
-        return aiter(request.stream)
+def packets(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
+    """What reads a response's body packet by packet, empty at its end; uncompressed, without a look at each between."""
+    if "content-encoding" in response.headers:
+        return partial(anext, response.aiter_bytes(), b"")
+    assert isinstance(response.stream, _Body)
+    return response.stream.read
 
 
-def _session(trust: ssl.SSLContext) -> aiohttp.ClientSession:
+def _is_needed(header: str) -> bool:
+    return not header.lower().startswith(_TELLING)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom this process trusts: reading that takes longer than an answer's first word."""
+    return httpx2.create_ssl_context()
+
+
+def _session(trust: ssl.SSLContext | None) -> aiohttp.ClientSession:
     """Made where an event loop runs."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ssl=trust),
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ssl=trust or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S),  # readers have limits of their own

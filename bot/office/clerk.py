@@ -82,4 +82,4 @@ class Clerk:
         await room.announcements.say(thread, HUMAN_CALLED, key=f"called/{case_id}")
         await room.note(event, thread, Note.HANDED_OVER, event.author, f"{name} asked for a human colleague.")
         await room.audit(event, HUMAN, "handed_over")
-        return Outcome(verdict=Verdict.DONE, text=HUMAN_CALLED)
+        return Outcome(verdict=Verdict.DONE)  # the thread has been told, and the person reads it there

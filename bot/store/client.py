@@ -18,6 +18,7 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
@@ -29,6 +30,9 @@ CONNECTIONS = 64
 
 LISTENERS = 10_000
 """For subscriptions and blocking reads, to each server."""
+
+READ_BYTES = 1 << 20
+"""What is taken at once from what has come: a long conversation comes whole, and each look at it costs."""
 
 ANSWER_S = 1.5
 """Longest time of a command. A platform waits 3 s for its acknowledgement and then sends the event again."""
@@ -44,6 +48,8 @@ LISTEN_S = 5.0
 # what a turn has done, the worker its claim, a platform its event.
 _NEVER = Retry(NoBackoff(), 0)
 
+_PACKER = HiredisRespSerializer()
+
 
 class mapped:  # noqa: N801  reads as a statement: `with mapped():`
     """Maps the client's exceptions to ours: whatever Redis says, the same work may succeed later."""
@@ -56,7 +62,11 @@ class mapped:  # noqa: N801  reads as a statement: `with mapped():`
 
 
 class _Prompt(Redis):
-    """Commands to one server, each within its time."""
+    """Commands to one server, each within its time.
+
+    They take the shortest way to the server: the client's own repeats nothing either (`_NEVER`), tells three recorders
+    of every command, and writes it down in Python, which costs as much again as the command itself.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -64,13 +74,21 @@ class _Prompt(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_S), self._room:
+            pool = self.connection_pool
+            connection = pool.get_available_connection()  # type: ignore[no-untyped-call]
             try:
-                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+                # What stands in it unread belongs to nobody: a connection that is closed, or out of step, is made anew.
+                if not connection.is_connected or await connection.can_read():
+                    await pool.ensure_connection(connection)
+                await connection.send_packed_command(_PACKER.pack(*args))
+                return await self.parse_response(connection, args[0], **options)
             except ResponseError as error:
                 if "READONLY" in str(error):
                     # It is a replica since a fail-over; behind the same address may be a master, for who asks again.
-                    await self.connection_pool.disconnect(inuse_connections=False)
+                    await pool.disconnect(inuse_connections=False)
                 raise
+            finally:
+                await pool.release(connection)
 
 
 class _Cluster(RedisCluster):
@@ -120,6 +138,7 @@ class Connections:
             case One():
                 # One limit around a whole command is enough here; the client's own costs a task for each write.
                 commands = {"socket_timeout": None, "socket_connect_timeout": NODE_S, "retry": _NEVER}
+                commands["socket_read_size"] = READ_BYTES
                 listener = {"socket_timeout": LISTEN_S, "socket_connect_timeout": NODE_S, "retry": _NEVER}
                 pool = ConnectionPool.from_url(address.url, max_connections=CONNECTIONS, **commands)
                 self.commands = _Prompt.from_pool(pool)

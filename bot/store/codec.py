@@ -9,7 +9,7 @@ The message is spliced out by its position and never parsed (`bot.conversation.E
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bot.conversation import WIRE, AssistantTurn, Entry, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
+from bot.conversation import WIRE, AssistantTurn, Entries, Entry, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
 from bot.errors import Transient
 
 SCHEMA_VERSION = 1
@@ -55,7 +55,7 @@ def entry(row: bytes) -> Entry:
     return entries([row])[0]
 
 
-def entries(rows: Sequence[bytes]) -> tuple[Entry, ...]:
+def entries(rows: list[bytes]) -> Entries:
     """Rows that were read from the record; nothing here costs more than a look at each.
 
     Raises:
@@ -63,7 +63,7 @@ def entries(rows: Sequence[bytes]) -> tuple[Entry, ...]:
     """
     if not all(map(bytes.startswith, rows, repeat(_HEAD))):
         raise Transient("unknown_schema")
-    return tuple(map(Entry, rows, repeat(decode)))
+    return Entries(rows, decode)
 
 
 def decode(row: bytes) -> Turn:

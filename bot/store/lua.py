@@ -29,23 +29,22 @@ class Script:
     The text goes to the server that was asked and to no other: in a cluster one that is down costs the rest nothing.
     """
 
-    def __init__(self, redis: Redis, text: str) -> None:
-        self._redis = redis
+    def __init__(self, text: str) -> None:
         self._text = text
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    async def __call__(self, redis: Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run it.
 
         Raises:
             Transient: Redis cannot be reached; the script ran or it did not.
         """
-        run: Any = self._redis.evalsha
+        run: Any = redis.evalsha
         with mapped():
             try:
                 return await run(self._digest, len(keys), *keys, *args)
             except NoScriptError:
-                run = self._redis.eval
+                run = redis.eval
                 return await run(self._text, len(keys), *keys, *args)
 
 
@@ -53,7 +52,8 @@ class Scripts:
     """Runs the mailbox's scripts by name."""
 
     def __init__(self, redis: Redis) -> None:
-        self._scripts = {path.stem: Script(redis, path.read_text()) for path in sorted(FOLDER.glob("*.lua"))}
+        self._redis = redis
+        self._scripts = {path.stem: Script(path.read_text()) for path in sorted(FOLDER.glob("*.lua"))}
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script.
@@ -61,7 +61,7 @@ class Scripts:
         Raises:
             Transient: Redis cannot be reached; the script ran or it did not, and may be run again.
         """
-        return await self._scripts[name](keys, args)
+        return await self._scripts[name](self._redis, keys, args)
 
     async def patiently(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script, again and again while Redis is away: each has its effect once, however often it runs.

@@ -204,8 +204,7 @@ class RedisMailbox:
         )
         if not rows:
             return lease
-        entries = codec.entries(rows)
-        return replace(lease, step=lease.step + 1, record=lease.record.extended(entries))
+        return replace(lease, step=lease.step + 1, record=lease.record.extended(tuple(codec.entries(rows))))
 
     # --------------------------------------------------------------------------------------------------- working
 

@@ -18,7 +18,7 @@ from bot.store import keys
 from bot.store.client import mapped
 from bot.store.lua import Script
 
-_ADD = """
+_ADD = Script("""
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -26,7 +26,7 @@ if left < 0 then
   left = tonumber(ARGV[2])
 end
 return { total, left }
-"""
+""")
 
 _BOUNDLESS = 2**53
 """The limits stand in the settings and are compared where they hold; here is only counted."""
@@ -40,7 +40,6 @@ class RedisRateStorage(Storage):
     def __init__(self, redis: Redis) -> None:
         super().__init__()
         self._redis = redis
-        self._add = Script(redis, _ADD)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -49,7 +48,7 @@ class RedisRateStorage(Storage):
 
     async def count(self, key: str, expiry: int, amount: int) -> Counted:
         """Add to a window; what it holds, and when it ends."""
-        total, left_ms = await self._add([keys.rate(key)], [amount, expiry * 1000])
+        total, left_ms = await _ADD(self._redis, [keys.rate(key)], [amount, expiry * 1000])
         return Counted(total=total, ends_at=datetime.fromtimestamp(time.time() + left_ms / 1000, UTC))
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:

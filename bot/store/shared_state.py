@@ -12,43 +12,43 @@ from bot.store import keys
 from bot.store.client import mapped, read_list, subscribed
 from bot.store.lua import Script
 
-_SET_IF = """
+_SET_IF = Script("""
 local value = redis.call('GET', KEYS[1])
 if (ARGV[1] == '0' and value) or (ARGV[1] == '1' and value ~= ARGV[2]) then return 0 end
 if ARGV[4] == '0' then redis.call('SET', KEYS[1], ARGV[3]) else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
 return 1
-"""
-_COUNT = """
+""")
+_COUNT = Script("""
 local count = redis.call('INCR', KEYS[1])
 if count == 1 and ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
-"""
-_APPEND = """
+""")
+_APPEND = Script("""
 local length = redis.call('RPUSH', KEYS[1], ARGV[1])
 if ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return length - 1
-"""
+""")
 
-_REPLACE = """
+_REPLACE = Script("""
 if redis.call('LLEN', KEYS[1]) <= tonumber(ARGV[1]) then return 0 end
 redis.call('LSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
-"""
+""")
 
 
-_PLAN = """
+_PLAN = Script("""
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[2]), ARGV[1])
 return 1
-"""
-_DUE = """
+""")
+_DUE = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if not first[1] or tonumber(first[2]) > now then return false end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]), first[1])
 return first[1]
-"""
+""")
 
 
 def _px(ttl_s: float | None) -> int:
@@ -68,12 +68,6 @@ class RedisSharedState:
         self._redis = redis
         self._namespace = namespace
         self._listener = listener or redis
-        self._set_if = Script(redis, _SET_IF)
-        self._count = Script(redis, _COUNT)
-        self._append = Script(redis, _APPEND)
-        self._replace = Script(redis, _REPLACE)
-        self._plan = Script(redis, _PLAN)
-        self._due = Script(redis, _DUE)
 
     def within(self, owner: str) -> RedisSharedState:
         """The same store under a longer namespace."""
@@ -99,15 +93,15 @@ class RedisSharedState:
     ) -> bool:
         """Set only if the value is still `expected` (`None`: absent); whether it was set."""
         args = [b"0" if expected is None else b"1", expected or b"", value, _px(ttl_s)]
-        return bool(await self._set_if([self._key(key)], args))
+        return bool(await _SET_IF(self._redis, [self._key(key)], args))
 
     async def increment(self, key: str, *, ttl_s: float | None = None) -> int:
         """Count up by one; the time to live begins at the first count."""
-        return int(await self._count([self._key(key)], [_px(ttl_s)]))
+        return int(await _COUNT(self._redis, [self._key(key)], [_px(ttl_s)]))
 
     async def append(self, key: str, value: bytes, *, ttl_s: float | None = None) -> int:
         """Append to a log; the index of what was appended."""
-        return int(await self._append([self._key(key)], [value, _px(ttl_s)]))
+        return int(await _APPEND(self._redis, [self._key(key)], [value, _px(ttl_s)]))
 
     async def read(self, key: str, start: int = 0) -> Sequence[bytes]:
         """A log from index `start`."""
@@ -115,11 +109,11 @@ class RedisSharedState:
 
     async def replace(self, key: str, index: int, value: bytes) -> bool:
         """Put another entry in a log's place; indexes do not move. Whether it was there."""
-        return bool(await self._replace([self._key(key)], [index, value]))
+        return bool(await _REPLACE(self._redis, [self._key(key)], [index, value]))
 
     async def plan(self, key: str, item: bytes, *, after_s: float) -> None:
         """Have an item come up after a while; planned again, it comes up then instead."""
-        await self._plan([self._key(key)], [item, round(after_s * 1000)])
+        await _PLAN(self._redis, [self._key(key)], [item, round(after_s * 1000)])
 
     async def cancel(self, key: str, item: bytes) -> bool:
         """Take an item off the agenda; whether it was on it."""
@@ -128,7 +122,7 @@ class RedisSharedState:
 
     async def due(self, key: str, *, lease_s: float) -> bytes | None:
         """An item whose time has come, kept from everybody else for `lease_s`; who has dealt with it cancels it."""
-        return cast("bytes | None", await self._due([self._key(key)], [round(lease_s * 1000)]))
+        return cast("bytes | None", await _DUE(self._redis, [self._key(key)], [round(lease_s * 1000)]))
 
     async def publish(self, channel: str, value: bytes) -> None:
         """Tell whoever listens at this moment."""

@@ -16,6 +16,7 @@ from bot.llm.wire import to_wire
 from bot.messages import ThreadKey
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
+from tests.servers.http import plain_client
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, says
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis_proxy import RedisProxy
@@ -106,7 +107,7 @@ async def post(
     process: FrontdeskProcess, root: str, message_id: str, *, text: str = "I cannot log in. My name is Omar."
 ) -> bool:
     """Send the message as the page does; whether it was acknowledged."""
-    async with httpx2.AsyncClient(base_url=process.url, headers={"origin": process.url}) as client:
+    async with plain_client(process.url) as client:
         try:
             response = await client.post(
                 f"/api/threads/{root}/messages",

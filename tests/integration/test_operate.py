@@ -46,6 +46,7 @@ SERIES = {
     "frontdesk_redis_up": set(),
     "frontdesk_redis_memory_ratio": set(),
     "frontdesk_db_up": set(),
+    "frontdesk_part_ready": {"part"},
     "frontdesk_loop_lag_seconds": set(),
     "frontdesk_breaker_open": {"part"},
     "frontdesk_rate_limit_waits_total": {"where"},

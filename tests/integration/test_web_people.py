@@ -84,7 +84,8 @@ async def test_a_colleague_takes_over_and_hands_back(stage: Stage, visitor: Visi
     await visitor.say("I want a human")
     await stage.answer("A colleague will be with you.")
     thread = ThreadKey(platform="web", space="page", channel="main", root=visitor.root)
-    await stage.platform.notify("team", Card(key="c1", title="Ada asks for a human", text="…", thread=thread))
+    card = Card(key="c1", title="Ada asks for a human", text="…", thread=thread, buttons={"takeover": "Take it"})
+    await stage.platform.notify("team", card)
     robin = visitor.as_("colleague")
     assert [entry["kind"] for entry in (await robin.shown()).values()] == ["message", "answer", "card"]
     assert [entry["kind"] for entry in (await visitor.shown()).values()] == ["message", "answer"]

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from redis.asyncio import Redis
 
 from bot.errors import ToolFailed
 from bot.ports import Form
+from tests.servers.http import plain_client
 from tests.servers.page import PATIENCE_S, Stage, asked, staged
 from tests.servers.visitor import Visitor, new_id, parsed, visiting
 from tests.stages.search import redis_bytes
@@ -147,7 +147,7 @@ async def test_what_is_not_there_is_404_and_nobody_is_401(stage: Stage, visitor:
 @pytest.mark.behaviour("page.stops")
 async def test_open_streams_end_when_the_process_stops(redis_url: str, tmp_path: Path) -> None:
     async with staged(redis_url, tmp_path) as stage:
-        client = httpx2.AsyncClient(base_url=stage.url, headers={"origin": stage.url}, timeout=PATIENCE_S)
+        client = plain_client(stage.url, timeout_s=PATIENCE_S)
         visitor = Visitor(client, new_id())
         await visitor.say("Hello")
         response = await client.send(client.build_request("GET", f"/api/threads/{visitor.root}/events"), stream=True)

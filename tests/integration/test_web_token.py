@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from bot.messages import Audience, IncomingMessage
+from tests.servers.http import plain_client
 from tests.servers.page import PATIENCE_S, Stage, staged
 
 TOKEN = "correct-horse-battery"
@@ -22,7 +23,7 @@ async def stage(redis_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def visitor(stage: Stage) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=stage.url, headers={"origin": stage.url}, timeout=PATIENCE_S)
+    return plain_client(stage.url, timeout_s=PATIENCE_S)
 
 
 async def sign_in(client: httpx2.AsyncClient, token: str = TOKEN) -> httpx2.Response:

@@ -33,7 +33,7 @@ records = st.lists(turns(), min_size=1, max_size=12)
 def built(parts: list[list[Turn]]) -> tuple[Conversation, int]:
     """The record, and where its last turn begins."""
     rows = [codec.encode(turn, to_wire) for part in parts for turn in part]
-    return Conversation(entries=tuple(rows)), len(rows) - len(parts[-1])
+    return Conversation().extended(tuple(rows)), len(rows) - len(parts[-1])
 
 
 def cost(record: Conversation) -> int:

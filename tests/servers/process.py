@@ -55,6 +55,8 @@ class FrontdeskProcess:
         async with asyncio.timeout(START_S):
             while not self.url:
                 line = (await self._process.stdout.readline()).decode()
+                if not line:
+                    await self._process.wait()
                 assert line, f"it did not start:\n{self.printed}"
                 self.printed += line
                 if found := re.search(r"http://[\d.]+:\d+", line):

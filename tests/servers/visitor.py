@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 
 from adapters.web.render import folded
+from tests.servers.http import plain_client
 from tests.servers.page import PATIENCE_S, Stage
 
 
@@ -91,5 +92,5 @@ async def item(events: AsyncIterator[tuple[str, Any, int]], name: str) -> Any:
 @asynccontextmanager
 async def visiting(stage: Stage) -> AsyncIterator[Visitor]:
     """Somebody with a thread of their own that nobody has begun."""
-    async with httpx2.AsyncClient(base_url=stage.url, headers={"origin": stage.url}, timeout=PATIENCE_S) as client:
+    async with plain_client(stage.url, timeout_s=PATIENCE_S) as client:
         yield Visitor(client, new_id())

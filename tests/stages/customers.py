@@ -20,6 +20,7 @@ from bot.messages import ThreadKey
 from bot.store.client import Connections
 from bot.store.keys import Partition
 from bot.store.mailbox import RedisMailbox
+from tests.servers.http import plain_client
 from tests.servers.openai import Reply, Request, says
 from tests.stages.play import assert_whole
 from tests.stages.web import ADA
@@ -80,7 +81,7 @@ class Customer:
     async def _post(self, text: str, message_id: str) -> tuple[int, dict[str, Any]]:
         begun = time.monotonic()
         try:
-            async with httpx2.AsyncClient(base_url=self.url, headers={"origin": self.url}, timeout=10) as client:
+            async with plain_client(self.url, timeout_s=10) as client:
                 response = await client.post(
                     f"/api/threads/{self.root}/messages",
                     params={"speaker": ADA},
@@ -94,7 +95,7 @@ class Customer:
 
 async def status(url: str, path: str) -> int:
     """What a path of the HTTP port answers."""
-    async with httpx2.AsyncClient(base_url=url, timeout=10) as client:
+    async with plain_client(url, timeout_s=10) as client:
         return (await client.get(path)).status_code
 
 

@@ -14,6 +14,7 @@ import httpx2
 from bot.app import App
 from bot.messages import ThreadKey
 from bot.ports import Form
+from tests.servers.http import plain_client
 from tests.stages.play import WAIT_S, played
 
 ADA, BEN, ROBIN = "customer-a", "customer-b", "colleague"
@@ -162,7 +163,7 @@ class WebStage(Page):
 
 
 def _client(url: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=url, headers={"origin": url}, timeout=WAIT_S)
+    return plain_client(url, timeout_s=WAIT_S)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def said(text: str, by: Person = ADA, files: tuple[Attachment, ...] = ()) -> Use
 
 
 def record(*turns: Turn) -> Conversation:
-    return Conversation(entries=tuple(encode(turn, to_wire) for turn in turns))
+    return Conversation().extended(tuple(encode(turn, to_wire) for turn in turns))
 
 
 @pytest.mark.behaviour("tools.links")

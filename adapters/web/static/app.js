@@ -56,6 +56,9 @@ class Page {
       vote: async (turn, value) => {
         if (await page.#attempt(() => api.ask("POST", `threads/${page.thread}/votes`, { turn, value }))) page.conversation.voted(turn, value);
       },
+      explain: async (turn, value, comment) => {
+        if (await page.#attempt(() => api.ask("POST", `threads/${page.thread}/votes`, { turn, value, comment }))) page.conversation.explained(turn);
+      },
     };
   }
 
@@ -63,6 +66,8 @@ class Page {
     $("new-icon").replaceWith(icon("plus"));
     $("new").addEventListener("click", () => this.open(""));
     $("bar-left").append(iconButton("menu", "Conversations", () => this.panes.toggle("sidebar"), { class: "icon-button only-narrow", "aria-expanded": "false", "aria-controls": "sidebar" }));
+    this.human = iconButton("person", "Ask for a human colleague", () => this.#attempt(() => api.ask("POST", `threads/${this.thread}/buttons`, { action: "human" })));
+    $("bar-right").append(this.human);
     $("bar-right").append(iconButton("panel", "The record (I)", () => this.inspect(), { id: "inspect", "aria-expanded": "false", "aria-controls": "inspector" }));
     $("inspector-tools").append(iconButton("close", "Close the record", () => this.inspect(false)));
     document.querySelector(".attach").append(icon("clip"));
@@ -231,6 +236,7 @@ class Page {
     $("mode").hidden = !told || !this.isKnown;
     $("mode").textContent = told ?? "";
     $("text").placeholder = this.#placeholder();
+    this.human.hidden = this.me.is_staff || !this.isKnown || this.mode !== "bot";
     showDeskBar($("desk-bar"), Boolean(this.me.is_staff && this.isKnown), this.mode, (name) => this.#command(name));
     this.#showThreads();
   }

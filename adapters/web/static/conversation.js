@@ -17,7 +17,7 @@ export class Conversation {
 
   constructor({ scroller, list, thinking, announcer, toEnd, context, onchange }) {
     Object.assign(this, { scroller, list, thinking, announcer, toEnd, onchange });
-    this.context = { ...context, isOver: (turn) => this.#isAnswered(turn), votes: new Map() };
+    this.context = { ...context, isOver: (turn) => this.#isAnswered(turn), votes: new Map(), explained: new Set() };
     scroller.addEventListener("scroll", () => this.#noticePlace(), { passive: true });
     toEnd.addEventListener("click", () => this.scrollToEnd());
     new ResizeObserver(() => this.#follows && this.scrollToEnd()).observe(list);
@@ -93,6 +93,11 @@ export class Conversation {
 
   voted(turn, value) {
     this.context.votes.set(turn, value);
+    this.rerender(`answer:${turn}`);
+  }
+
+  explained(turn) {
+    this.context.explained.add(turn);
     this.rerender(`answer:${turn}`);
   }
 

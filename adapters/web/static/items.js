@@ -4,7 +4,7 @@ import { avatar, clock, h, icon, iconButton, size } from "./dom.js";
 import { showMarkdown } from "./markdown.js";
 import { toolCard } from "./tools.js";
 
-/** The element of an item. `context`: {me, fileUrl, isOver(turn), edit, remove, submit, press, vote, votes}. */
+/** The element of an item. `context`: {me, fileUrl, isOver(turn), edit, remove, submit, press, vote, votes, explain, explained}. */
 export function renderItem(item, context) {
   const node = (RENDER[item.kind] ?? (() => h("div")))(item, context);
   return h("li", { class: `item item-${item.kind}`, id: `i-${item.id}`, dataset: { kind: item.kind } }, node);
@@ -74,16 +74,34 @@ function attachment(file, context) {
   return h("a", { class: "picture", href: url, target: "_blank", rel: "noopener", title: label, "aria-label": `Open ${label}` }, picture);
 }
 
+function prose(text) {
+  const words = h("div", { class: "prose", dir: "auto" });
+  showMarkdown(words, text ?? "");
+  return words;
+}
+
+/** The words for a vote: asked for once it is cast, and never needed. */
+function reason(item, context) {
+  const vote = context.votes.get(item.turn);
+  if (vote === undefined || item.live) return null;
+  if (context.explained.has(item.turn)) return h("p", { class: "faint" }, "Thank you.");
+  const words = h("input", { type: "text", maxlength: "2000", dir: "auto", "aria-label": "Why?", placeholder: vote > 0 ? "What helped? (optional)" : "What was wrong? (optional)" });
+  return h("form", { class: "reason", onsubmit: (event) => {
+    event.preventDefault();
+    if (words.value.trim()) context.explain(item.turn, vote, words.value.trim());
+  } }, words, h("button", { type: "submit", class: "quiet" }, "Send"));
+}
+
 function answer(item, context) {
-  const words = h("div", { class: "prose" });
-  showMarkdown(words, item.text ?? "");
+  const words = prose(item.text);
   const vote = (value, label, name) => iconButton(name, label, () => context.vote(item.turn, value), { "aria-pressed": String(context.votes.get(item.turn) === value) });
   return h("article", { class: `answer ${item.live ? "is-live" : ""}` },
     h("span", { class: "avatar is-bot", "aria-hidden": "true" }, icon("bell")),
     h("div", { class: "message-column" },
       h("header", {}, h("strong", {}, "Frontdesk"), item.live ? null : h("time", { datetime: item.at, class: "faint" }, clock(item.at))),
       words,
-      item.live ? null : h("div", { class: "answer-tools" }, vote(1, "This helped", "up"), vote(-1, "This did not help", "thumb-down"))));
+      item.live ? null : h("div", { class: "answer-tools" }, vote(1, "This helped", "up"), vote(-1, "This did not help", "thumb-down")),
+      reason(item, context)));
 }
 
 function form(item, context) {
@@ -115,13 +133,15 @@ function form(item, context) {
 
 function notice(item, context) {
   return h("div", { class: "notice" }, icon(item.to ? "lock" : "bell"), h("div", {},
-    item.text.split("\n").map((line) => h("p", { dir: "auto" }, line)),
+    prose(item.text),
+    (item.attachments ?? []).map((file) => attachment(file, context)),
     item.to?.includes(context.me.id) ? h("p", { class: "faint" }, "Only you see this") : null));
 }
 
 function card(item, context) {
-  return h("section", { class: "card", "aria-label": item.title },
-    h("header", {}, icon("person"), h("strong", {}, item.title), h("span", { class: "faint" }, "for colleagues")),
-    h("div", { class: "card-text", dir: "auto" }, item.text),
+  const title = h("strong", {}, prose(item.title));
+  return h("section", { class: "card", "aria-label": title.textContent },
+    h("header", {}, icon("person"), title, h("span", { class: "faint" }, "for colleagues")),
+    h("div", { class: "card-text" }, prose(item.text)),
     h("footer", {}, item.buttons.map((button) => h("button", { type: "button", class: "solid", onclick: () => context.press(item, button) }, button.label))));
 }

@@ -190,7 +190,7 @@ def conversation(said: Mapping[str, str]) -> Conversation:
         )
         for who, text in said.items()
     )
-    return Conversation(entries=tuple(encode(turn, to_wire) for turn in turns))
+    return Conversation().extended(tuple(encode(turn, to_wire) for turn in turns))
 
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)

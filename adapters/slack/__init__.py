@@ -1,0 +1,1 @@
+"""Slack: Socket Mode and HTTP, one workspace or many, on slack-bolt."""

@@ -1,0 +1,155 @@
+"""Events of Slack's Events API, brought to intake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from adapters.slack.aliases import Aliases
+from adapters.slack.errands import Errands
+from adapters.slack.inbound import (
+    Changed,
+    Happened,
+    Moved,
+    Removed,
+    Said,
+    Stopped,
+    Withdrawn,
+    read_event,
+    thread_key,
+    to_message,
+)
+from adapters.slack.installations import Installation, Installations
+from adapters.slack.markup import mentioned, to_plain
+from adapters.slack.people import People
+from adapters.slack.posts import Posts
+from adapters.slack.words import Words
+from bot.errors import Transient
+from bot.messages import Event, MessageDeleted, MessageEdited, Person, StopRequested, ThreadKey
+from bot.ports import Intake, Listening, Outcome, Resources, Verdict
+
+log = structlog.get_logger(__name__)
+
+
+class Events:
+    """Takes events.
+
+    Args:
+        intake: gives the place where events are brought, once there is one.
+    """
+
+    def __init__(
+        self,
+        resources: Resources,
+        installations: Installations,
+        people: People,
+        aliases: Aliases,
+        posts: Posts,
+        words: Words,
+        errands: Errands,
+        intake: Callable[[], Intake | None],
+    ) -> None:
+        self._resources = resources
+        self._installations = installations
+        self._people = people
+        self._aliases = aliases
+        self._posts = posts
+        self._words = words
+        self._errands = errands
+        self._intake = intake
+
+    async def take(self, body: dict[str, Any], me: Installation) -> None:
+        """Settle an event.
+
+        Raises:
+            Transient: it is not in safe hands; Slack shall send it again.
+        """
+        match happening := read_event(body, me, str(body.get("frontdesk_actor_team", ""))):
+            case Said():
+                await self._said(happening, me)
+            case Changed():
+                await self._changed(happening, me)
+            case Withdrawn():
+                thread, author = await self._thread(happening, me), Person(id=happening.user, display_name="")
+                await self.bring(
+                    MessageDeleted(
+                        thread=thread,
+                        author=author,
+                        event_ids=happening.event_ids,
+                        at=happening.at,
+                        message_id=happening.place.ts,
+                    )
+                )
+            case Stopped():
+                thread, author = await self._where_and_who(happening, me)
+                await self.bring(
+                    StopRequested(thread=thread, author=author, event_ids=happening.event_ids, at=happening.at)
+                )
+            case Moved():
+                await self._aliases.moved(me.team, happening.old, happening.new)
+                log.info("slack_channel_moved", old=happening.old, new=happening.new)
+            case Removed():
+                await self._installations.forget(happening.team)
+                log.warning("slack_removed", team=happening.team)
+
+    async def bring(self, event: Event) -> Outcome:
+        """Bring an event to intake.
+
+        Raises:
+            Transient: it is not in safe hands.
+        """
+        intake = self._intake()
+        if intake is None:
+            raise Transient("slack_not_running")
+        outcome = await intake(event)
+        if not outcome.may_acknowledge:
+            raise Transient("busy")
+        return outcome
+
+    async def _said(self, said: Said, me: Installation) -> None:
+        channel = await self._aliases.known(me.team, said.place.channel)
+        rules = await self._resources.channel_rules(thread_key(me.team, channel, said.place.root))
+        people = mentioned(said.text)
+        opens = said.place.is_direct or rules.listening is Listening.EVERYTHING
+        if said.place.begins and not opens and me.bot_user not in people:
+            return  # nobody has spoken to us, and there is no thread in which we could take part
+        root = await self._aliases.root(me.team, said.place, said=True)
+        author, names = await asyncio.gather(
+            self._people.person(me, said.user, said.actor_team), self._people.names(me, people)
+        )
+        thread = thread_key(me.team, channel, root)
+        outcome = await self.bring(to_message(said, thread, author, me=me, names=names, rules=rules))
+        if outcome.verdict is Verdict.REFUSED and outcome.text:
+            self._errands.send(self._tell(thread, said.user, outcome.text), "refusal")
+
+    async def _changed(self, changed: Changed, me: Installation) -> None:
+        thread, author = await self._where_and_who(changed, me)
+        names = await self._people.names(me, mentioned(changed.text))
+        await self.bring(
+            MessageEdited(
+                thread=thread,
+                author=author,
+                event_ids=changed.event_ids,
+                at=changed.at,
+                message_id=changed.place.ts,
+                text=to_plain(changed.text, names, bot_user=me.bot_user),
+            )
+        )
+
+    async def _where_and_who(self, happened: Happened, me: Installation) -> tuple[ThreadKey, Person]:
+        return await asyncio.gather(
+            self._thread(happened, me), self._people.person(me, happened.user, happened.actor_team)
+        )
+
+    async def _thread(self, happened: Happened, me: Installation) -> ThreadKey:
+        channel, root = await asyncio.gather(
+            self._aliases.known(me.team, happened.place.channel),
+            self._aliases.root(me.team, happened.place, said=False),
+        )
+        return thread_key(me.team, channel, root)
+
+    async def _tell(self, thread: ThreadKey, user: str, text: str) -> None:
+        await self._words.tell(await self._posts.line(thread), user, text)

@@ -1,0 +1,104 @@
+"""What Slack shows while we work: "is thinking …" beside our name, and the stop button of an agent's session."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from adapters.slack.posts import Line, Posts
+from bot.errors import Permanent, Transient
+from bot.tasks import end
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S = 90.0
+"""Slack takes a status away after two minutes.
+
+Source: https://docs.slack.dev/reference/methods/assistant.threads.setStatus
+"""
+
+CLEAR_S = 3.0
+PATIENCE_S = 1.0
+
+THINKING = "is thinking…"
+
+_unsupported: set[tuple[str, str]] = set()
+"""(token's end, method): refused for good in this workspace; asked for again by the next process."""
+
+
+class Status:
+    """The status of one turn, set in a task of its own; nothing waits for it and nothing depends on it."""
+
+    def __init__(self, posts: Posts, thread_line: asyncio.Future[Line]) -> None:
+        self._posts = posts
+        self._line = thread_line
+        self._text = THINKING
+        self._wake = asyncio.Event()
+        self._task = asyncio.create_task(self._keep_up(), name="slack-status")
+
+    def say(self, text: str) -> None:
+        """Show something else, soon."""
+        if text != self._text:
+            self._text = text
+            self._wake.set()
+
+    async def clear(self) -> None:
+        """Show nothing any more, and take the stop button away."""
+        await end(self._task)
+        if not self._line.done() or self._line.cancelled() or self._line.exception() is not None:
+            return
+        try:
+            async with asyncio.timeout(CLEAR_S):
+                await asyncio.gather(self._set(""), self._session("active"))
+        except TimeoutError:
+            log.info("slack_status_not_cleared")
+
+    async def leave(self) -> None:
+        """Stop; whoever has the thread next says what is to be shown."""
+        await end(self._task)
+
+    async def _keep_up(self) -> None:
+        try:
+            await asyncio.shield(self._line)
+        except (Transient, Permanent):
+            return
+        await self._session("processing")
+        while True:
+            self._wake.clear()
+            await self._set(self._text)
+            try:
+                async with asyncio.timeout(AGAIN_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _set(self, text: str) -> None:
+        line = await asyncio.shield(self._line)
+        await self._try(
+            "assistant.threads.setStatus",
+            {"channel_id": line.channel, "thread_ts": line.root, "status": text},
+            line,
+        )
+
+    async def _session(self, state: str) -> None:
+        line = await asyncio.shield(self._line)
+        await self._try(
+            "agents.sessions.setStatus", {"channel_id": line.channel, "thread_ts": line.root, "status": state}, line
+        )
+
+    async def _try(self, method: str, arguments: dict[str, str], line: Line) -> None:
+        refused = (line.me.team, method)
+        if refused in _unsupported:
+            return
+        try:
+            await self._posts.call(line, method, arguments, patience_s=PATIENCE_S)
+        except Transient as failure:
+            log.debug("slack_status_not_set", reason=failure.reason)
+        except Permanent as failure:
+            if failure.reason in _NEVER:
+                _unsupported.add(refused)
+            log.info("slack_status_refused", method=method, reason=failure.reason)
+
+
+_NEVER = frozenset({"unknown_method", "missing_scope", "not_allowed_token_type", "feature_not_enabled", "not_an_agent"})

@@ -1,0 +1,502 @@
+"""People who work here: orders by every kind of person, hand-overs, pauses, tickets, reminders (acceptance 11, 20)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import admin
+from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.messages import Attachment, ThreadKey
+from bot.ports import Mode, Verdict
+from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
+from tests.servers.openai import ScriptedModel, calls, held, says
+from tests.stages.play import assert_whole
+from tests.stages.square import (
+    ADMIN,
+    COLLEAGUE,
+    CUSTOMER,
+    EXTERNAL,
+    MEMBER,
+    TWIN,
+    Square,
+    SquareStage,
+    a_message,
+    a_place,
+    square_stage,
+)
+from tools.tables import votes
+
+CHANNEL = a_place()
+THREAD = a_place("t1")
+TICKET = ("create_customer_ticket", {"name": "Ada", "issue": "Unable to log in"})
+
+
+@pytest.fixture
+async def stage(variables: dict[str, str]) -> AsyncIterator[SquareStage]:
+    async with square_stage(variables) as stage:
+        yield stage
+
+
+async def turns(stage: SquareStage, thread: ThreadKey = THREAD) -> list[Turn]:
+    return [entry.turn for entry in (await stage.app.mailbox.load(thread)).entries]
+
+
+async def opened(stage: SquareStage, model: ScriptedModel) -> str:
+    """A conversation with a ticket; its number."""
+    model.plays(calls(TICKET), says("I opened a ticket."))
+    await stage.say("I cannot log in, I am Ada", at=THREAD)
+    await stage.answered(THREAD, 1)
+    listed = (await stage.order("tickets", at=THREAD)).text
+    return listed.partition("**")[2].partition("**")[0]
+
+
+# --------------------------------------------------------------------------------------------------------- who may
+
+
+@pytest.mark.behaviour("desk.staff_only")
+async def test_every_command_by_every_kind_of_person(stage: SquareStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi", at=THREAD)
+    await stage.answered(THREAD, 1)
+    arguments = {"assign": "@U-rob", "ticket": "close 12345", "block": "@U-eve", "unblock": "@U-eve"}
+    arguments["verify-reset"] = "@U-ada"
+    before = await turns(stage)
+    for name in admin.COMMANDS:
+        given = f"{name} {arguments.get(name, '')}".strip()
+        for person in (CUSTOMER, EXTERNAL, MEMBER, TWIN):
+            outcome = await stage.order(given, at=THREAD, by=person)
+            assert (outcome.verdict, outcome.text, outcome.file) == (Verdict.REFUSED, STAFF_ONLY, None)
+            pressed = await stage.press(given, at=THREAD, by=person)
+            assert (pressed.verdict, pressed.text) == (Verdict.REFUSED, STAFF_ONLY)
+    assert await turns(stage) == before
+    assert await stage.app.mailbox.mode(THREAD) is Mode.BOT
+    assert stage.said(THREAD) == []
+    for name in admin.COMMANDS:
+        outcome = await stage.order(f"{name} {arguments.get(name, '')}".strip(), at=THREAD)
+        assert outcome.verdict is Verdict.DONE
+        assert outcome.text
+    audit = await stage.app.desk.read_audit(limit=1_000)
+    refused = [entry for entry in audit if entry.result == "refused: staff only"]
+    assert len(refused) == len(admin.COMMANDS) * 4 * 2
+    assert {entry.actor for entry in refused} == {f"square:T1:{one.id}" for one in (CUSTOMER, EXTERNAL, MEMBER, TWIN)}
+    done = [entry for entry in audit if entry.actor == f"square:T1:{ADMIN.id}"]
+    assert {entry.action.split()[0] for entry in done} == set(admin.COMMANDS)
+    assert {entry.target for entry in done} == {str(THREAD)}
+    assert len(model.requests) == 1
+
+
+# ------------------------------------------------------------------------------------------------- a human takes over
+
+
+@pytest.mark.behaviour("desk.human")
+async def test_anybody_calls_a_human_by_a_button(stage: SquareStage, model: ScriptedModel) -> None:
+    model.plays(calls(("get_order_status", {"order_id": "1", "email": "a@b.example"})), says("I cannot find it."))
+    await stage.say("Where is **my** order, <@U999>?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    outcome = await stage.press("human", at=THREAD)
+    assert (outcome.verdict, outcome.text) == (Verdict.DONE, "")
+    assert stage.said(THREAD) == [HUMAN_CALLED]
+    (card,) = stage.square.cards.values()
+    assert card.thread == THREAD
+    assert "Ada (Acme)" in card.title
+    assert "get_order_status" in card.text
+    assert "not\\_found" in card.text
+    assert "\\*\\*my\\*\\*" in card.text
+    assert "<@U999>" not in card.text
+    assert list(card.buttons) == ["takeover", "handback", "close"]
+    assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
+    again = await stage.press("human", at=THREAD)
+    assert "already" in again.text
+    assert len(stage.square.cards) == len(stage.said(THREAD)) == 1
+
+
+@pytest.mark.behaviour("desk.human")
+async def test_the_card_follows_the_case_and_what_is_left_open_is_answered(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague comes."))
+    await stage.say("I want a human", at=THREAD)
+    await stage.answered(THREAD, 1)
+    (card,) = stage.square.cards.values()
+    assert "asked for a human" in card.text
+    assert "You have the thread" in (await stage.press("takeover", at=THREAD, by=COLLEAGUE)).text
+    (card,) = stage.square.cards.values()
+    assert card.title == "Rob (Clausen & Co.) takes care of Ada (Acme)".replace("&", "\\&")
+    assert "takeover" not in card.buttons
+    assert stage.said(THREAD) == ["Rob, a human colleague, takes care of this conversation."]
+    await stage.say("Hello, I am Rob. I sent a sled.", at=THREAD, by=COLLEAGUE)
+    await stage.say("thanks, and what is your return policy?", at=THREAD)
+    await stage.settled(THREAD, 7)
+    assert "Taken by: Rob" in (await stage.order("status", at=THREAD)).text
+    model.plays(says("Thirty days."))
+    assert "again" in (await stage.order("handback", at=THREAD, by=COLLEAGUE)).text
+    assert (await stage.answered(THREAD, 2))[-1] == "Thirty days."
+    assert "I sent a sled" in str(model.requests[-1].messages)
+    (card,) = stage.square.cards.values()
+    assert "handed back" in card.title
+    assert not card.buttons
+    record = await turns(stage)
+    assert [turn.text for turn in record if isinstance(turn, StaffTurn)] == ["Hello, I am Rob. I sent a sled."]
+    assert_whole(record)
+
+
+@pytest.mark.behaviour("desk.human")
+async def test_what_a_colleague_has_answered_is_not_answered_again(stage: SquareStage, model: ScriptedModel) -> None:
+    await stage.order("takeover", at=THREAD)
+    await stage.say("is it blue?", at=THREAD)
+    await stage.say("It is.", at=THREAD, by=ADMIN)
+    await stage.settled(THREAD, 3)
+    await stage.order("handback", at=THREAD)
+    await stage.settled(THREAD, 4)
+    model.plays(says("As Ann said, blue."))
+    await stage.say("which colour?", at=THREAD)
+    assert await stage.answered(THREAD, 1) == ["As Ann said, blue."]
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("desk.assign")
+async def test_a_conversation_is_given_to_a_colleague_and_to_nobody_else(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    number = await opened(stage, model)
+    assert "Only people who work here" in (await stage.order("assign @U-eve", at=THREAD)).text
+    assert "Rob takes care" in (await stage.order("assign @U-rob", at=THREAD)).text
+    assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
+    assert "assigned this conversation to you" in stage.square.told[COLLEAGUE.id][0]
+    mine = await stage.order("tickets mine", at=CHANNEL, by=COLLEAGUE)
+    assert number in mine.text
+    assert number not in (await stage.order("tickets mine", at=CHANNEL)).text
+
+
+@pytest.mark.behaviour("desk.reminder")
+async def test_the_team_is_reminded_once_of_a_customer_who_waits_also_after_a_restart(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    square = Square()
+    quick = {**variables, "HUMAN_REMINDER_MINUTES": "0.02"}
+    async with square_stage({**variables, "HUMAN_REMINDER_MINUTES": "0.03"}, square) as first:
+        await first.order("channel hours 9 to 5", at=CHANNEL)
+        await first.press("human", at=THREAD)
+    async with square_stage(quick, square) as stage, square_stage(quick, square) as other:
+        await square.until(lambda: len(square.cards) == 2)
+        assert "has been waiting" in list(square.cards.values())[1].title
+        await square.until(lambda: len(stage.said(THREAD)) == 2)
+        assert stage.said(THREAD)[1].startswith(STILL_WAITING)
+        assert "9 to 5" in stage.said(THREAD)[1]
+        await stage.say("Here I am.", at=THREAD, by=COLLEAGUE)
+        await stage.settled(THREAD, 2)
+        shown = square.asked.count("notify")
+        await other.say("At last!", at=THREAD)
+        await square.until(lambda: len(square.cards) == 3)
+        assert square.asked.count("notify") - shown == 1
+        await square.until(lambda: len(stage.said(THREAD)) == 3)
+
+
+@pytest.mark.behaviour("desk.told")
+async def test_what_could_not_be_said_is_said_later(stage: SquareStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.announcements.AGAIN_S", 0.2)
+    stage.square.deaf = {"say", "notify"}
+    assert (await stage.press("human", at=THREAD)).verdict is Verdict.DONE
+    assert stage.said(THREAD) == []
+    stage.square.deaf = set()
+    await stage.square.until(lambda: stage.said(THREAD) and stage.square.cards)
+    assert stage.said(THREAD) == [HUMAN_CALLED]
+
+
+# ----------------------------------------------------------------------------------------------------------- pauses
+
+
+@pytest.mark.behaviour("desk.pause")
+@pytest.mark.parametrize("scope", ["channel", "everywhere"])
+async def test_a_paused_place_keeps_what_is_said_and_answers_it_later(
+    stage: SquareStage, model: ScriptedModel, scope: str
+) -> None:
+    elsewhere = a_place("t2", channel="C2")
+    await stage.order(f"pause {scope}", at=CHANNEL)
+    assert "Paused" in (await stage.order("status", at=CHANNEL)).text
+    await stage.say("Hi", at=THREAD)
+    await stage.square.until(lambda: stage.said(THREAD))
+    await stage.say("are you there?", at=THREAD)
+    await stage.settled(THREAD, 2)
+    assert stage.said(THREAD) == [PAUSED]
+    assert model.requests == []
+    if scope == "channel":
+        model.plays(says("Here we answer."))
+        await stage.say("Hi", at=elsewhere)
+        assert await stage.answered(elsewhere, 1) == ["Here we answer."]
+    model.plays(says("Yes, hello!"))
+    assert "waited: 1" in (await stage.order(f"resume {scope}", at=CHANNEL)).text
+    assert await stage.answered(THREAD, 1) == ["Yes, hello!"]
+    assert "are you there?" in str(model.requests[-1].messages)
+
+
+@pytest.mark.behaviour("desk.pause")
+async def test_a_pause_ends_a_running_answer_within_a_second_and_it_goes_on(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    square = Square()
+    async with square_stage(variables, square) as stage, square_stage(variables, square) as other:
+        running = held("Let me ", "go on.")
+        model.plays(running)
+        await stage.say("Hi", at=THREAD)
+        await running.pauses[0].reached.wait()
+        before = asyncio.get_running_loop().time()
+        await other.order("pause everywhere", at=CHANNEL)
+        await stage.settled(THREAD, 3)
+        assert asyncio.get_running_loop().time() - before < 2
+        model.plays(says("Hello again."))
+        await other.order("resume everywhere", at=CHANNEL)
+        assert (await stage.answered(THREAD, 2))[-1] == "Hello again."
+        assert_whole(await turns(stage))
+
+
+@pytest.mark.behaviour("desk.pause")
+async def test_a_paused_thread_is_told_so_and_goes_on(stage: SquareStage, model: ScriptedModel) -> None:
+    await stage.order("pause", at=THREAD)
+    assert stage.said(THREAD) == [PAUSED_HERE]
+    await stage.say("Hi", at=THREAD)
+    await stage.settled(THREAD, 1)
+    assert model.requests == []
+    model.plays(says("Hello!"))
+    await stage.order("resume", at=THREAD)
+    assert await stage.answered(THREAD, 1) == ["Hello!"]
+
+
+@pytest.mark.behaviour("desk.pause")
+async def test_a_pause_of_one_tenant_is_not_another_ones(variables: dict[str, str], model: ScriptedModel) -> None:
+    async with square_stage({**variables, "TENANTS": "T2=other"}) as stage:
+        await stage.order("pause everywhere", at=CHANNEL)
+        theirs = a_place("t2", space="T2")
+        model.plays(says("Hello!"))
+        await stage.say("Hi", at=theirs)
+        assert await stage.answered(theirs, 1) == ["Hello!"]
+        assert "Paused" not in (await stage.order("status", at=theirs)).text
+
+
+# ----------------------------------------------------------------------------------------------------------- people
+
+
+@pytest.mark.behaviour("desk.block")
+async def test_a_blocked_person_is_told_once_and_then_not_heard(stage: SquareStage, model: ScriptedModel) -> None:
+    assert "cannot be blocked" in (await stage.order("block @U-rob", at=CHANNEL)).text
+    await stage.order("block @U-eve", at=CHANNEL)
+    first = await stage.say("Hi", at=THREAD, by=EXTERNAL)
+    assert (first.verdict, first.text) == (Verdict.REFUSED, BLOCKED)
+    again = await stage.say("Hi?", at=THREAD, by=EXTERNAL)
+    assert (again.verdict, again.text) == (Verdict.IGNORED, "")
+    assert (await stage.press("human", at=THREAD, by=EXTERNAL)).verdict is Verdict.IGNORED
+    assert not stage.square.cards
+    model.plays(says("Hello Ada."), says("Hello Eve."))
+    await stage.say("Hi", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.order("unblock @U-eve", at=CHANNEL)
+    assert (await stage.say("Hi", at=THREAD, by=EXTERNAL)).verdict is Verdict.STORED
+    assert (await stage.answered(THREAD, 2))[-1] == "Hello Eve."
+
+
+@pytest.mark.behaviour("desk.reset")
+async def test_a_thread_begins_anew_and_the_old_record_is_kept(stage: SquareStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."))
+    await stage.say("my favourite colour is teal", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.order("reset", at=THREAD)
+    await stage.settled(THREAD, 3)
+    model.forget_prefix()
+    model.plays(says("I do not know."))
+    await stage.say("what is my favourite colour?", at=THREAD)
+    await stage.answered(THREAD, 2)
+    assert "teal" not in str(model.requests[-1].messages)
+    file = (await stage.order("transcript", at=THREAD)).file
+    assert file is not None
+    assert b"teal" in file.data
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+@pytest.mark.behaviour("desk.transcript")
+async def test_a_transcript_is_a_file_for_one_person_and_inert(stage: SquareStage, model: ScriptedModel) -> None:
+    evil = '<script>alert(1)</script> ``` \n# not a heading\n```js and my API key is: "zq7-canary-4821"'
+    model.plays(calls(("get_order_status", {"order_id": "1", "email": "a@b.example"})), says("No."))
+    await stage.say(evil, at=THREAD)
+    await stage.answered(THREAD, 1)
+    files = {form: (await stage.order(f"transcript {form}", at=THREAD)).file for form in ("markdown", "json", "html")}
+    for file in files.values():
+        assert file is not None
+        assert b"zq7-canary" not in file.data
+        assert b"get_order_status" in file.data
+    markdown, page = files["markdown"], files["html"]
+    assert markdown is not None
+    assert page is not None
+    assert files["json"] is not None
+    assert b"````text" in markdown.data
+    assert b"<script>" not in page.data
+    assert b"&lt;script&gt;" in page.data
+    kinds = [turn["kind"] for turn in orjson.loads(files["json"].data)["turns"]]
+    assert kinds == ["user", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.behaviour("desk.why")
+async def test_why_tells_what_led_to_the_last_answer(stage: SquareStage, model: ScriptedModel) -> None:
+    assert "No model was asked" in (await stage.order("why", at=THREAD)).text
+    model.plays(
+        calls(
+            ("get_order_status", {"order_id": "123123", "email": "santa@clau.se"}),
+            ("get_ticket_status", {"ticket_id": "12345"}),
+        ),
+        says("Out for delivery."),
+    )
+    await stage.say("order 123123 of santa@clau.se, and ticket 12345?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    why = (await stage.order("why", at=THREAD)).text
+    assert "2 calls" in why
+    assert "scripted" in why
+    assert "get_order_status" in why
+    assert "Out for delivery" in why
+    assert "gate verified: verification_required" in why
+    assert "tokens in" in why
+    assert f"Settings {stage.app.settings.fingerprint()}" in why
+
+
+@pytest.mark.behaviour("desk.budget")
+async def test_without_budgets_it_says_so(stage: SquareStage) -> None:
+    assert (await stage.order("budget", at=CHANNEL)).text == "No budgets are set."
+
+
+# ---------------------------------------------------------------------------------------------------------- tickets
+
+
+@pytest.mark.behaviour("desk.tickets")
+async def test_a_change_of_a_ticket_is_told_once_and_the_customer_is_asked_once(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    number = await opened(stage, model)
+    ticket = await stage.app.desk.find_ticket("default", int(number))
+    assert ticket is not None
+    assert (ticket.platform, ticket.organisation, ticket.thread) == ("square", "Acme", str(THREAD))
+    await stage.order(f"ticket note {number} call <b>them</b>", at=CHANNEL)
+    shown = (await stage.order(f"tickets {number}", at=CHANNEL)).text
+    assert "call \\<b\\>them" in shown
+    assert "already" in (await stage.order(f"ticket reopen {number}", at=CHANNEL)).text
+    for order in ("close", "close", "reopen", "close"):
+        assert "is " in (await stage.order(f"ticket {order} {number}", at=CHANNEL)).text
+    closed, opened_again = f"Ticket {number} is closed.", f"Ticket {number} is open again."
+    assert stage.said(THREAD) == [closed, opened_again, closed]
+    assert await stage.answered(THREAD, 2) == ["I opened a ticket.", CASE_CLOSED]
+    assert "There is no ticket 4" in (await stage.order("ticket close 4", at=CHANNEL)).text
+    assert "No open tickets" in (await stage.order("status", at=THREAD)).text
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("desk.votes")
+async def test_a_vote_can_be_explained_and_changed_and_a_closed_case_is_judged(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.vote(1, -1, at=THREAD, comment='rude, and my API key is: "zq7-canary-4821"')
+    await stage.vote(1, 1, at=THREAD)
+    await stage.press("human", at=THREAD)
+    await stage.press("close", at=THREAD, by=COLLEAGUE)
+    assert (await stage.answered(THREAD, 2))[-1] == CASE_CLOSED
+    question = max(stage.square.answers[str(THREAD)])
+    await stage.vote(question, 1, at=THREAD)
+    await stage.press("close", at=THREAD, by=COLLEAGUE)
+
+    async def work(connection: AsyncConnection) -> list[tuple[int, int, str, str]]:
+        rows = await connection.execute(select(votes).order_by(votes.c.turn))
+        return [(row.turn, row.value, row.about, row.comment) for row in rows]
+
+    kept = await stage.app.database.read(work)
+    assert [row[:3] for row in kept] == [(1, 1, "answer"), (question, 1, "case")]
+    assert kept[0][3].startswith("rude")
+    assert "canary" not in kept[0][3]
+
+
+# ------------------------------------------------------------------------------------------------------------ rules
+
+
+@pytest.mark.behaviour("desk.channel")
+async def test_a_channel_has_rules_of_its_own(stage: SquareStage, model: ScriptedModel) -> None:
+    loud, late = a_place("m1"), a_place("m0")
+    ignored = await stage.say("anybody?", at=loud, message_id="m1", opens=False)
+    assert ignored.verdict is Verdict.IGNORED
+    assert "every message" in (await stage.order("channel everything", at=CHANNEL)).text
+    await stage.order("channel language German", at=CHANNEL)
+    await stage.order("channel greeting Willkommen, @everyone!", at=CHANNEL)
+    await stage.order("channel hours 9 to 5", at=CHANNEL)
+    model.plays(says("Guten Tag."), says("Gern."))
+    assert (await stage.say("anybody?", at=late, message_id="m9", opens=False)).verdict is Verdict.IGNORED
+    assert (await stage.say("anybody?", at=loud, message_id="m1x", opens=False)).verdict is Verdict.IGNORED
+    root = a_place("m2")
+    assert (await stage.say("anybody?", at=root, message_id="m2", opens=False)).verdict is Verdict.STORED
+    await stage.answered(root, 1)
+    await stage.say("thanks", at=root, opens=False)
+    await stage.answered(root, 2)
+    (greeting,) = stage.said(root)
+    assert greeting.startswith("Willkommen")
+    assert "@everyone" not in greeting
+    system = model.requests[0].messages[0]["content"]
+    assert system.endswith("- Answer in German, whatever language is written here.\n" + system.rpartition("here.\n")[2])
+    assert "9 to 5" in system
+    assert system.index("German") > system.index("How to read the conversation")
+    await stage.order("channel off", at=CHANNEL)
+    off = a_place("m3")
+    assert (await stage.say("@bot!", at=off, message_id="m3", mentions=True)).verdict is Verdict.IGNORED
+
+
+# ---------------------------------------------------------------------------------------------------------- earlier
+
+
+@pytest.mark.behaviour("desk.earlier")
+async def test_a_thread_that_was_joined_late_is_read_back_once(stage: SquareStage, model: ScriptedModel) -> None:
+    picture = Attachment(id="att-1", name="receipt.png", media_type="image/png", size_bytes=9, ref="r1")
+    stage.square.before[str(THREAD)] = [
+        a_message('my API key is: "zq7-canary-4821"', at=THREAD, by=EXTERNAL, attachments=(picture,)),
+        a_message("We look into it.", at=THREAD, by=COLLEAGUE),
+    ]
+
+    model.plays(says("I see."), says("Yes."))
+    await stage.say("@bot what is this about?", at=THREAD, mentions=True)
+    assert await stage.answered(THREAD, 1) == ["I see."]
+    sent = str(model.requests[0].messages)
+    assert "We look into it." in sent
+    assert "att-1" in sent
+    assert "zq7-canary" not in sent
+    await stage.say("and now?", at=THREAD)
+    await stage.answered(THREAD, 2)
+    assert stage.square.asked.count("earlier") == 1
+    record = await turns(stage)
+    asking = [turn.text for turn in record if isinstance(turn, UserTurn) and turn.asks]
+    assert asking == ["@bot what is this about?", "and now?"]
+    assert [turn.note for turn in record if isinstance(turn, NoteTurn)] == [Note.EARLIER, Note.EARLIER]
+
+
+@pytest.mark.behaviour("desk.earlier")
+async def test_a_thread_that_cannot_be_read_back_is_answered_all_the_same(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    stage.square.deaf = {"earlier"}
+    model.plays(says("Hello!"))
+    await stage.say("@bot hello", at=THREAD, mentions=True)
+    assert await stage.answered(THREAD, 1) == ["Hello!"]
+    (note,) = [turn for turn in await turns(stage) if isinstance(turn, NoteTurn)]
+    assert "could not be read" in note.text
+
+
+@pytest.mark.behaviour("desk.earlier")
+async def test_a_thread_that_begins_with_the_question_is_not_read_back(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    thread = a_place("m-root")
+    model.plays(says("Hello!"))
+    await stage.say("Hi", at=thread, message_id="m-root")
+    await stage.answered(thread, 1)
+    assert "earlier" not in stage.square.asked

@@ -1,0 +1,392 @@
+"""Many people, many messages (acceptance 7, 9, 10, 11, 20), buttons, forms and votes, on Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from tests.servers.openai import ScriptedModel, calls, held, says, waits
+from tests.servers.slack import ADA, BEN, OTHER_BOT, PLAIN, ROBIN, SHARED, TEAM, Slack
+from tests.stages.play import assert_whole, record, results_of
+from tests.stages.slack import SlackStage, slack_stage
+
+TICKET = ("get_ticket_status", {"ticket_id": "12345"})
+KEY = {"username": "john_doe", "api_key": "key"}
+
+
+@pytest.fixture
+async def stage(variables: dict[str, str]) -> AsyncIterator[SlackStage]:
+    async with slack_stage(variables) as stage:
+        yield stage
+
+
+def spoken(turns: Sequence[object]) -> list[str]:
+    """What people said, as it is kept."""
+    return [turn.text for turn in turns if isinstance(turn, UserTurn | StaffTurn)]
+
+
+async def verified(stage: SlackStage, model: ScriptedModel) -> None:
+    """Ada proves to be john_doe."""
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
+    await stage.say("status of 12345 please")
+    await stage.answer()
+    assert "verified as john_doe" in await stage.fill(KEY)
+    assert "Billing Query" in await stage.answer()
+
+
+# ------------------------------------------------------------------------------------------------ whom the bot hears
+
+
+@pytest.mark.behaviour("slack.once")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+@pytest.mark.parametrize("mention_first", [False, True], ids=["message-first", "mention-first"])
+async def test_a_message_and_its_mention_are_one_turn_of_one_customer(
+    mode: str, mention_first: bool, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    """The two events have different ids, and tell the speaker's organisation in different places, or not at all."""
+    async with slack_stage(variables, mode=mode, customer=BEN) as stage:
+        model.plays(says("Hello!"), says("Yes."))
+        await stage.write("hello", mention_first=mention_first)
+        assert await stage.answer() == "Hello!"
+        await stage.write("@Frontdesk are you there?", mention_first=mention_first)
+        assert await stage.answer() == "Yes."
+        turns = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+        assert [turn.author.id for turn in turns] == [BEN.id, BEN.id]
+        assert {turn.author.organisation for turn in turns} <= {BEN.team, BEN.enterprise}
+        assert not any(turn.author.is_staff for turn in turns)
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.twins_at_once")
+async def test_twins_retries_and_resent_events_that_come_at_once_are_one_turn(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    ada, slack = stage.person(), stage.slack
+    message = ada.writes("@Frontdesk hello")
+    bodies = ada.events(message) * 3
+    bodies += [{**body, "event_id": slack.event_id()} for body in ada.events(message)]  # resent after a reconnect
+    receipts = await asyncio.gather(*(slack.delivery.event(body) for body in bodies))
+    assert all(receipt.statuses == [200] for receipt in receipts)
+    stage.root = message.ts
+    assert await stage.answer() == "Hello!"
+    assert spoken(await record(stage)) == ["hello"] or spoken(await record(stage)) == ["@Frontdesk hello"]
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("slack.once")
+async def test_the_same_words_with_another_time_and_the_same_client_id_are_one_message(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Bye!"))
+    await stage.write("hello", client_msg_id="one-and-the-same")
+    assert await stage.answer() == "Hello!"
+    again = await stage.person().say("hello", SHARED, thread=stage.root, client_msg_id="one-and-the-same")
+    assert again.acknowledged
+    await stage.write("bye")
+    assert await stage.answer() == "Bye!"
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.thread")
+async def test_a_thread_goes_on_without_a_mention_and_a_channel_does_not_begin_without(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Still here."))
+    idle = await stage.person().say("does anybody know?", SHARED)
+    assert idle.acknowledged
+    await stage.write("hello")
+    assert await stage.answer() == "Hello!"
+    await stage.write("are you there?")
+    assert await stage.answer() == "Still here."
+    assert stage.slack.answers(SHARED, idle.root) == []
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.direct")
+@pytest.mark.parametrize("streaming", ["auto", "off"])
+async def test_a_direct_message_needs_no_mention(
+    streaming: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, channel="im", streaming=streaming) as stage:
+        model.plays(says("Hello Ada!"), says("Sure."))
+        await stage.write("hi")
+        assert await stage.answer() == "Hello Ada!"
+        await stage.write("can you help?")
+        assert await stage.answer() == "Sure."
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.humans")
+async def test_people_who_talk_to_each_other_are_left_alone(stage: SlackStage, model: ScriptedModel) -> None:
+    model.plays(says("Hello!"), says("Sure."))
+    await stage.write("Hi")
+    await stage.answer()
+    for text, by in (("@Ben did you see this?", ""), ("no, what is it?", BEN.id), ("I am looking", ROBIN.id)):
+        await stage.write(text, by=by)
+    await stage.write("can you help?")
+    assert await stage.answer() == "Sure."
+    assert [text.removeprefix("@Frontdesk ") for text in spoken(await record(stage))] == ["Hi", "can you help?"]
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.bots")
+async def test_other_bots_and_our_own_messages_are_never_answered(stage: SlackStage, model: ScriptedModel) -> None:
+    """An echo bot that repeats every answer, with a mention; and our own messages, which Slack tells us of."""
+    model.plays(says("Hello!"), says("Bye!"))
+    robot = stage.slack.person(OTHER_BOT)
+    await stage.write("Hi")
+    answer = await stage.answer()
+    for text in (answer, f"@Frontdesk {answer}"):
+        assert (await robot.say(text, SHARED, thread=stage.root)).acknowledged
+    assert (await robot.say("@Frontdesk hello from a bot", SHARED)).acknowledged
+    await stage.write("bye")
+    assert await stage.answer() == "Bye!"
+    assert len(model.requests) == 2
+    assert len(spoken(await record(stage))) == 2
+
+
+# ---------------------------------------------------------------------------------------------- edits and deletions
+
+
+@pytest.mark.behaviour("slack.edit")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_an_edit_or_delete_before_the_turn_changes_what_is_answered(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, mode=mode) as stage:
+        running = held("Hello ", "there.")
+        model.plays(running, says("Answer to the edited one."))
+        ada = stage.person()
+        await stage.write("Hi")
+        await stage.slack.shows(SHARED, stage.root, "Hello")
+        sent = await stage.write("my ordr is 123")
+        assert (await ada.edit(sent.message, "my order is 123123")).acknowledged
+        gone = await stage.write("and forget this")
+        assert (await ada.delete(gone.message)).acknowledged
+        for pause in running.pauses:
+            pause.release()
+        await stage.slack.shows(SHARED, stage.root, "Answer to the edited one.")
+        assert (await stage.answer()).split("\n") == ["Hello there.", "Answer to the edited one."]
+    assert model.requests[1].last_user == "my order is 123123"
+    assert not any("forget this" in str(request.messages) for request in model.requests)
+
+
+@pytest.mark.behaviour("slack.edit")
+async def test_an_edit_after_the_answer_is_a_note_and_a_delete_forgets(stage: SlackStage, model: ScriptedModel) -> None:
+    model.plays(says("Noted."), says("You said blue."), says("I do not know."))
+    ada = stage.person()
+    first = await stage.write("the red one")
+    await stage.answer()
+    await ada.unfurled(first.message)
+    await ada.edit(first.message, "@Frontdesk the blue one")
+    second = await stage.write("which one did I say? my number is 555-0100")
+    assert await stage.answer() == "You said blue."
+    (note,) = [turn for turn in await record(stage) if isinstance(turn, NoteTurn)]
+    assert note.note is Note.EDITED
+    await ada.delete(second.message)
+    model.forget_prefix()
+    await stage.write("what did I say?")
+    assert await stage.answer() == "I do not know."
+    assert "555-0100" not in str(model.requests[-1].messages)
+    assert len(model.requests) == 3
+
+
+# ----------------------------------------------------------------------------------------------- forms and buttons
+
+
+@pytest.mark.behaviour("slack.form")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_somebody_else_is_not_served_with_a_verification(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, mode=mode) as stage:
+        await verified(stage, model)
+        model.plays(calls(TICKET), says("I cannot tell you."))
+        await stage.write("@Frontdesk and what's the status of 12345?", by=BEN.id)
+        await stage.answer()
+        refusal = results_of(await record(stage))[-1]
+        assert "verification_required" in refusal.content
+        assert "Billing" not in refusal.content
+        model.plays(calls(TICKET), says("Still open."))
+        await stage.write("and mine?")
+        await stage.answer()
+        assert "Billing Query" in results_of(await record(stage))[-1].content
+        assert_whole(await record(stage))
+
+
+@pytest.mark.behaviour("slack.form")
+@pytest.mark.parametrize("theirs", [False, True], ids=["our-team", "their-team"])
+async def test_the_button_opens_the_form_for_one_person_only(
+    theirs: bool, stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
+    await stage.write("status of 12345 please")
+    await stage.answer()
+    (offer,) = stage.offers()
+    ben, ada = stage.person(BEN.id), stage.person()
+    assert (await ben.press(offer, stage.button(offer), theirs=theirs)).acknowledged
+    await stage.slack.until(ben.ephemerals)
+    assert "somebody else" in ben.ephemerals()[-1].shown or "for another person" in ben.ephemerals()[-1].shown
+    assert ben.view is None
+    assert (await ada.press(offer, stage.button(offer), theirs=theirs)).acknowledged
+    await stage.slack.until(lambda: ada.view)
+    assert "verified as john_doe" in await stage.fill(KEY)
+    assert "Billing Query" in await stage.answer()
+    hidden = str([message.to_json() for message in stage.slack.world.messages.values()])
+    assert "api_key" not in hidden or '"key"' not in hidden
+
+
+@pytest.mark.behaviour("slack.form")
+async def test_a_wrong_key_may_be_corrected_in_the_form_and_a_used_form_opens_nothing(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."), says("Welcome."))
+    await stage.write("status of 12345 please")
+    await stage.answer()
+    assert "do not match" in await stage.fill({**KEY, "api_key": "nope"})
+    assert "verified as john_doe" in await stage.fill(KEY)
+    await stage.answer()
+    ada, said = stage.person(), len(model.requests)
+    for offer in stage.offers():
+        await ada.press(offer, stage.button(offer))
+    if ada.view is not None:
+        told = await ada.submit(KEY)
+        assert "verified" not in " ".join(told.words)
+    assert len(model.requests) == said
+
+
+@pytest.mark.behaviour("slack.human_button")
+async def test_a_customer_asks_for_a_human_by_button_and_the_team_hands_back(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague will be here soon."))
+    await stage.write("I want a human")
+    assert await stage.answer() == "A colleague will be here soon."
+    await stage.write("anybody?")
+    await stage.write("Hello, Robin here. I sent a new sled.", by=ROBIN.id)
+    robin = stage.person(ROBIN.id)
+    assert (await robin.command("handback", TEAM)).acknowledged
+    card = [message for message in stage.slack.world.history(TEAM) if message.user != ROBIN.id]
+    assert len(card) <= 1
+
+
+@pytest.mark.behaviour("slack.vote")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_vote_is_kept_with_its_turn_and_can_be_changed(
+    mode: str, variables: dict[str, str], model: ScriptedModel, tmp_path: Path
+) -> None:
+    async with slack_stage(variables, mode=mode) as stage:
+        model.plays(says("Hello!"), says("Bye!"))
+        await stage.write("Hi")
+        await stage.answer()
+        await stage.write("Bye")
+        await stage.answer()
+        first, second = (message for message in stage.screen() if message.shown in ("Hello!", "Bye!"))
+        ada = stage.person()
+        assert (await ada.vote(first, up=True)).acknowledged
+        assert (await ada.vote(second, up=True)).acknowledged
+        assert (await ada.vote(second, up=False)).acknowledged
+        assert (await stage.person(BEN.id).vote(second, up=True)).acknowledged
+
+        def votes() -> list[tuple[int, str, int]]:
+            with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
+                rows = database.execute("SELECT turn, person, value FROM votes ORDER BY turn, value").fetchall()
+            return [(int(turn), str(person).rpartition(":")[2], int(value)) for turn, person, value in rows]
+
+        await stage.becomes(lambda: len(votes()) == 3)
+        assert votes() == [(1, ADA.id, 1), (2, ADA.id, -1), (2, BEN.id, 1)]
+        assert first.shown == "Hello!", "a vote changes no answer"
+
+
+@pytest.mark.behaviour("slack.stop")
+@pytest.mark.parametrize(("streaming", "channel"), [("auto", SHARED), ("off", SHARED), ("auto", "im")])
+async def test_the_stop_button_ends_the_turn_and_keeps_what_was_said(
+    streaming: str, channel: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, streaming=streaming, channel=channel) as stage:
+        slack = stage.slack
+        slack.may_refuse.add("message_not_in_streaming_state")  # Slack closes the stream of a stopped session itself
+        running = held("A long enough beginning of the story that it is shown. ", "The end.")
+        model.plays(running, says("Fine."))
+        await stage.write("tell me a story")
+        await slack.shows(stage.channel, stage.root, "A long")
+        assert (await stage.person().stop(stage.channel, stage.root)).acknowledged
+        await slack.shows(stage.channel, stage.root, "Stopped")
+        stopped = await stage.answer()
+        assert stopped.startswith("A long")
+        assert "The end." not in stopped
+        assert stopped.count("A long") == 1
+        await stage.write("thanks")
+        assert await stage.answer() == "Fine."
+        assert_whole(await record(stage))
+
+
+@pytest.mark.behaviour("slack.quick")
+async def test_quick_messages_are_answered_together_and_a_later_one_next(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    first, joined = waits(says("never seen")), held("Both of them are answered ", "at once.")
+    model.plays(first, joined, says("And the third."))
+    await stage.write("Order 123123")
+    await first.pause.reached.wait()
+    await stage.write("email santa@clau.se")
+    await stage.slack.shows(SHARED, stage.root, "Both of them")
+    said = [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"]
+    assert [text.removeprefix("@Frontdesk ") for text in said] == ["Order 123123", "email santa@clau.se"]
+    await stage.write("and a third")
+    for pause in joined.pauses:
+        pause.release()
+    await stage.slack.shows(SHARED, stage.root, "And the third.")
+    await stage.settled()
+    assert stage.shown() == ["Both of them are answered at once.", "And the third."]
+    first.pause.release()
+
+
+@pytest.mark.behaviour("slack.order")
+async def test_messages_that_come_in_another_order_are_each_answered_once(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    """Slack may bring a later message first; nothing is lost, and the record tells when each was written."""
+    model.answers(says("Noted."))
+    await stage.write("hello")
+    await stage.answer()
+    ada, slack = stage.person(), stage.slack
+    messages = [ada.writes(f"part {number}", SHARED, thread=stage.root) for number in range(4)]
+    bodies = [ada.events(message)[0] for message in messages]
+    receipts = await asyncio.gather(*(slack.delivery.event(body) for body in reversed(bodies)))
+    assert all(receipt.acknowledged for receipt in receipts)
+    await stage.answer()
+    kept = spoken(await record(stage))[1:]
+    assert sorted(kept) == [f"part {number}" for number in range(4)]
+
+
+@pytest.mark.behaviour("slack.typed")
+async def test_markup_is_undone_on_the_way_in(stage: SlackStage, model: ScriptedModel) -> None:
+    model.plays(says("Thanks."))
+    await stage.write("mail me at a&b: santa@clau.se, see https://shop.example/x?a=1&b=2 <3 @Ben")
+    await stage.answer()
+    (text,) = spoken(await record(stage))
+    assert "mail me at a&b: santa@clau.se, see https://shop.example/x?a=1&b=2 <3 @Ben" in text
+
+
+@pytest.mark.behaviour("slack.commands")
+async def test_only_admins_of_the_home_workspace_give_commands(variables: dict[str, str], model: ScriptedModel) -> None:
+    async with Slack() as slack, slack_stage(variables, slack=slack) as stage:
+        running = held("Let me see what I can do for you. ", "go on.")
+        model.plays(running)
+        await stage.write("Hi")
+        await slack.shows(SHARED, stage.root, "Let me")
+        robin = stage.person(ROBIN.id)
+        (answer,) = stage.screen()
+        del answer
+        told = await robin.command("status", PLAIN)
+        assert told.acknowledged
+        for pause in running.pauses:
+            pause.release()
+        await stage.answer()
