@@ -56,9 +56,15 @@ async def process(variables: dict[str, str], folder: Path, town: Town) -> AsyncI
 
 
 @pytest.mark.behaviour("crash.once", "discord.once")
-@pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", THREADS), ("POST", MESSAGES), ("PATCH", MESSAGE)], ids=["thread", "post", "edit"]
+    ("method", "path", "moment"),
+    [
+        ("POST", THREADS, "after"),
+        ("POST", MESSAGES, "before"),
+        ("POST", MESSAGES, "after"),
+        ("PATCH", MESSAGE, "after"),
+    ],
+    ids=["thread-after", "post-before", "post-after", "edit-after"],
 )
 async def test_killed_around_a_request(
     method: str,
