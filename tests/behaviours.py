@@ -601,7 +601,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; forum posts, others' threads and DMs are answered where they are.",
+        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -664,6 +664,12 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
+    Behaviour(
+        "discord.check",
+        "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
+        "issue 5, proof",
+    ),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(
