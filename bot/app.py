@@ -39,7 +39,7 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
-from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
+from bot.ports import ChatModel, Desk, Examination, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.retention import Retention
@@ -529,8 +529,8 @@ def plug_in(
     return platforms
 
 
-async def platform_names(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """The platforms that `frontdesk run` would serve.
+async def examine_platforms(settings: Settings, environment: Mapping[str, str]) -> dict[str, Examination]:
+    """The platforms that `frontdesk run` would serve, and what each says of itself.
 
     Raises:
         ConfigError: there is none, or the settings of one are wrong.
@@ -538,7 +538,8 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+        platforms = plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
+        return {name: await platform.examine() for name, platform in platforms.items()}
 
 
 def slack_manifest(url: str = "", *, many: bool = False) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from bot.app import open_database, open_mailbox, open_models, platform_names, reach_servers
+from bot.app import examine_platforms, open_database, open_mailbox, open_models, reach_servers
 from bot.config import Settings
 from bot.errors import BotError, ConfigError, Permanent, Transient
 from bot.ports import Completion, ModelRequest
@@ -33,7 +33,7 @@ async def examine(settings: Settings, environment: Mapping[str, str]) -> list[Fi
         await _look("Database", _database(settings)),
         await _look("Model", _model(settings)),
         await _look("Handbook", _handbook(settings)),
-        await _look("Platforms", _platforms(settings, environment)),
+        *await _platforms(settings, environment),
     ]
     if settings.mcp_servers:
         findings.append(await _look("MCP servers", _servers(settings)))
@@ -100,5 +100,19 @@ async def _servers(settings: Settings) -> str:
     return f"{', '.join(f'{name} ({tools} tools)' for name, tools in (await reach_servers(settings)).items())}."
 
 
-async def _platforms(settings: Settings, environment: Mapping[str, str]) -> str:
-    return f"set up: {', '.join(await platform_names(settings, environment))}."
+async def _platforms(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+    """One finding for the list of them, then what each found, and each thing that is wrong."""
+    found: list[Finding] = []
+
+    async def look() -> str:
+        examined = await examine_platforms(settings, environment)
+        for name, examination in examined.items():
+            if examination.facts:
+                found.append(Finding(part=name.capitalize(), ok=True, told=f"{'; '.join(examination.facts)}."))
+            found.extend(
+                Finding(part=name.capitalize(), ok=False, told=f"{problem.rstrip('.')}.")
+                for problem in examination.problems
+            )
+        return f"set up: {', '.join(examined)}."
+
+    return [await _look("Platforms", look()), *found]
