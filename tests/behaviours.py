@@ -284,6 +284,27 @@ ROLES = (
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
 )
 
+UPGRADES = (
+    Behaviour("upgrade.records", "What a newer version wrote is left to it, uncounted, and never given up.", "F65"),
+    Behaviour("upgrade.tables", "A process of the version before starts on newer tables.", "issue 6, F65"),
+)
+
+FORGETTING = (
+    Behaviour("forget.person", "A person who is forgotten stands nowhere any more; others lose nothing.", "issue 6"),
+    Behaviour("forget.proof", "That nothing is left is shown by looking everywhere, and told.", "issue 6"),
+    Behaviour("forget.running", "Who is forgotten while being answered is not answered any more.", "issue 6"),
+    Behaviour("retention.rows", "What is older than the retention is deleted, by one process at a time.", "issue 6"),
+)
+
+REPORTS = (
+    Behaviour(
+        "report.numbers", "A report counts what happened, per day and channel, from rows without text.", "issue 6"
+    ),
+    Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
+    Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
+)
+
 LIMITS = (
     Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
     Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),
@@ -547,7 +568,28 @@ SLACK = (
     ),
     Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
     Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour(
+        "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
+    ),
+    Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
+    Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
+    Behaviour(
+        "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
+    ),
+    Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
+)
+
+SLACK_RULES = (
+    Behaviour("slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9"),
+    Behaviour(
+        "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
+    ),
+    Behaviour("slack.table", "The first table of a message is one of Slack's, a further one is code.", "facts/slack 3"),
+    Behaviour(
+        "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
+    ),
+    Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
@@ -560,7 +602,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; forum posts, others' threads and DMs are answered where they are.",
+        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -623,6 +665,12 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
+    Behaviour(
+        "discord.check",
+        "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
+        "issue 5, proof",
+    ),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(
