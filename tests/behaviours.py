@@ -488,6 +488,7 @@ DESK = (
     Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
     Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
     Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.switch", "The operator's switch stops every worker; whoever waited is answered.", "issue 6"),
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
