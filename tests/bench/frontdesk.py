@@ -22,6 +22,7 @@ from bot.breaker import Breaker
 from bot.budget import Allowance, LedgerBudgets, Meter, Prices
 from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.collector import spare_the_loaded
 from bot.config import load
 from bot.intake import IntakeDesk
 from bot.journal import Journal
@@ -200,4 +201,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    spare_the_loaded()
     uvloop.run(main())
