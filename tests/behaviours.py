@@ -269,6 +269,12 @@ FAULTS = (
 )
 
 OPERATE = (
+    Behaviour(
+        "operate.check", "`check` shows what each platform says of itself, and each problem with its mend.", "issue 6"
+    ),
+    Behaviour(
+        "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
+    ),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
     Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
