@@ -17,6 +17,7 @@ import pytest
 import typer.main
 import yaml
 
+from bot.admin import COMMANDS
 from bot.cli import cli
 from bot.config import load
 from tests.conftest import missing
@@ -192,6 +193,15 @@ def test_the_commands_that_operators_are_told_are_there() -> None:
                 break  # an option, or an argument
             assert word in group.commands, line
             group = group.commands[word]
+
+
+@pytest.mark.behaviour("deploy.runbook")
+def test_the_orders_that_operators_are_told_are_there() -> None:
+    told = {
+        words.split()[0] for code in (*_code(RUNBOOK), *_code(GUIDE)) for words in re.findall(r"/support (.+)", code)
+    }
+    assert told
+    assert told <= set(COMMANDS)
 
 
 @pytest.mark.behaviour("deploy.runbook")
