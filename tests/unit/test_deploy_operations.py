@@ -221,7 +221,7 @@ def test_the_settings_that_operators_are_told_are_there() -> None:
 
 def _code(text: str) -> list[str]:
     """What stands between backticks, and in blocks of code."""
-    blocks = re.findall(r"^```.*?^```|^    .+$", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"(?s:^```.*?^```)|^    .+$", text, re.MULTILINE)
     return [*blocks, *re.findall(r"`([^`\n]+)`", text)]
 
 
