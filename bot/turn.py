@@ -21,11 +21,12 @@ from structlog.contextvars import bind_contextvars
 
 from bot import earlier, tracing
 from bot.accounts import Tally
-from bot.budget import Over, begin_spending
+from bot.budget import Over, Spending, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Conversation, Note, NoteTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
+from bot.journal import UNCOUNTED, to_row
 from bot.loop import Answered, Asked, Results
 from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
@@ -92,6 +93,7 @@ class TurnRun:
         self._writing = False
         self._joins = 0
         self._tally = Tally()
+        self._first_text_at: datetime | None = None
 
     async def run(self) -> None:
         """Bring the turn to an end, or give the thread back for another try."""
@@ -106,13 +108,26 @@ class TurnRun:
                 FENCED.inc()
                 outcome = "fenced"
             finally:
-                if spending.calls:
-                    self._services.budgets.spend(lease.thread, self._turn.author, spending)
+                self._account_for(outcome, spending)
                 span.note(tracing.OUTCOME, outcome)
                 span.end("crashed" if outcome == "crashed" else None)
         TURNS.labels(outcome=outcome).inc()
         TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
+
+    def _account_for(self, outcome: str, spending: Spending) -> None:
+        """Have what this attempt spent counted, and the turn noted for reports. Never waits."""
+        thread, turn, services = self._turn.lease.thread, self._turn, self._services
+        if spending.calls:
+            services.budgets.spend(thread, turn.author, spending)
+        if outcome not in UNCOUNTED:
+            tenant, ended_at = services.tenant_of(thread.space), datetime.now(UTC)
+            duration_s = time.monotonic() - self._claimed_at
+            services.journal.note(
+                to_row(
+                    turn, tenant, outcome, spending, ended_at, duration_s=duration_s, first_text_at=self._first_text_at
+                )
+            )
 
     async def _live(self) -> str:
         lease = self._turn.lease
@@ -278,6 +293,7 @@ class TurnRun:
     async def _show(self, speech: Speech, released: str) -> None:
         if not speech.is_shown:
             FIRST_TEXT.observe(time.monotonic() - self._claimed_at)
+            self._first_text_at = datetime.now(UTC)
             async with self._lock:  # mail that is joining at this moment must not find a shown answer
                 speech.is_shown = True
         speech.show(released)

@@ -15,17 +15,20 @@ log = structlog.get_logger(__name__)
 Job = Callable[[], Awaitable[None]]
 
 LANE_LIMIT = 1_000
-"""Jobs that may wait in a lane; what comes after them is read again when there is room, by the catch-up."""
+"""Jobs that may wait in a lane; what comes after them is done by one job that stands for them all."""
 
 
 class Lanes:
-    """One queue for each channel: what happened there is taken in the order in which it happened."""
+    """One queue for each channel: what happened there is taken in the order in which it happened.
 
-    def __init__(self) -> None:
+    Args:
+        overflowed: lane -> the job that stands for all that did not find room in it.
+    """
+
+    def __init__(self, overflowed: Callable[[str], Job]) -> None:
+        self._overflowed = overflowed
         self._waiting: dict[str, deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.dropped: set[str] = set()
-        """Lanes that were full."""
 
     @property
     def depth(self) -> int:
@@ -36,10 +39,11 @@ class Lanes:
         """Do this after everything that was put into the lane before."""
         jobs = self._waiting.get(lane)
         if jobs is not None:
-            if len(jobs) >= LANE_LIMIT:
-                self.dropped.add(lane)
-                return
-            jobs.append(job)
+            if len(jobs) < LANE_LIMIT:
+                jobs.append(job)
+            elif len(jobs) == LANE_LIMIT:
+                log.warning("discord_lane_full", lane=lane)
+                jobs.append(self._overflowed(lane))
             return
         self._waiting[lane] = deque([job])
         self.spawn(self._drain(lane))

@@ -50,7 +50,7 @@ class Listening:
         self._rest = rest
         self._atlas = atlas
         self._state = resources.state.within("listening")
-        self._lanes = Lanes()
+        self._lanes = Lanes(lambda channel: self._catchup.overflowed(channel))
         self._reception = Reception(reader, threads, posts, self._state, intake)
         self._interactions = Interactions(rest, atlas, threads, posts, files, reader, self._reception, resources)
         self.shard_of: Callable[[str], int] = lambda guild: 0

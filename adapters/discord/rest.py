@@ -207,7 +207,11 @@ def to_error(error: Exception) -> Permanent | Transient:
         case HTTPException():
             if error.status == 429:
                 return Transient("discord_rate_limited", retry_after_s=_retry_after_s(error))
-            return Transient("discord_unavailable") if error.status >= 500 else Refused(error.status, error.code)
+            if error.status >= 500:
+                return Transient("discord_unavailable")
+            kind = error.response.headers.get("content-type", "")
+            # What is no JSON was said by something that stands before Discord.
+            return Refused(error.status, error.code) if "json" in kind else Transient("discord_in_the_way")
         case TimeoutError():
             return Transient("discord_slow")
         case _:

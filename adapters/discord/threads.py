@@ -29,13 +29,16 @@ from adapters.discord.rest import (
     Refused,
     Rest,
 )
-from bot.errors import Permanent
+from bot.errors import Permanent, Transient
 from bot.messages import ThreadKey
 from bot.ports import Resources
 
 log = structlog.get_logger(__name__)
 
 ARCHIVE_MINUTES = 4_320
+MAKING_S = 20.0
+"""A private thread is made from no message, so nothing but this keeps two processes from making two."""
+
 _CACHED = 10_000
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
@@ -136,8 +139,7 @@ class Threads:
             return place
         kept = await self._state.get(f"origin/{key}")
         origin = Origin(person=person) if kept is None else msgspec.json.decode(kept, type=Origin)
-        rules = await self._resources.channel_rules(key)
-        private = origin.private or rules.private
+        private = origin.private or await self.goes_private(key)
         try:
             thread = await self._make(key, origin, question, private=private)
             place = Place(channel=thread, private=private)
@@ -155,8 +157,12 @@ class Threads:
         Raises:
             Permanent, Transient: it was not made.
         """
-        if await self.place(key) is None and not (await self._resources.channel_rules(key)).private:
+        if await self.place(key) is None and not await self.goes_private(key):
             await self.open(key, person, question)
+
+    async def goes_private(self, key: ThreadKey) -> bool:
+        """Whether what begins in this channel goes on where only the person and the team read along."""
+        return (await self._resources.channel_rules(key)).private
 
     async def welcome(self, place: Place, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
@@ -187,6 +193,8 @@ class Threads:
     async def _make(self, key: ThreadKey, origin: Origin, question: str, *, private: bool) -> str:
         title = title_of(question)
         if private:
+            if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
+                raise Transient("discord_thread_in_making", retry_after_s=1.0)
             return await self._private(key.channel, title)
         root = key.root
         if origin.asks:

@@ -16,7 +16,7 @@ from bot.channels import ChannelBook
 from bot.conversation import Note, NoteTurn, UserTurn
 from bot.llm.wire import shown_name
 from bot.messages import Audience, ButtonPressed, CommandGiven, Person, ThreadKey
-from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState
+from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState, TurnLog
 from bot.principal import person_ref
 from bot.standing import StandingOrders
 from bot.verification import Verification
@@ -44,6 +44,8 @@ class Room:
         platforms: those of this process.
         tenants: space -> tenant.
         budgets: what is spent.
+        turns: what reports are made of.
+        currency: of what is spent.
     """
 
     state: SharedState
@@ -58,6 +60,8 @@ class Room:
     channels: ChannelBook
     accounts: Accounts
     budgets: Budgets
+    turns: TurnLog
+    currency: str
 
     def tenant(self, event: Ordered) -> str:
         """Whose business it is."""

@@ -15,7 +15,7 @@ from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Attachment, ThreadKey
 from bot.ports import Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
-from tests.servers.openai import ScriptedModel, calls, held, says
+from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
 from tests.stages.square import (
     ADMIN,
@@ -317,6 +317,69 @@ async def test_a_thread_begins_anew_and_the_old_record_is_kept(stage: SquareStag
     assert b"teal" in file.data
 
 
+@pytest.mark.behaviour("desk.verify_reset")
+async def test_a_proof_is_forgotten_and_the_person_may_try_at_once(stage: SquareStage, model: ScriptedModel) -> None:
+    asked = (calls(("get_ticket_status", {"ticket_id": "12345"})), says("There is a form."))
+    model.plays(*asked)
+    await stage.say("status of 12345?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    for _ in range(5):
+        assert "do not match" in (await stage.fill("wrong", at=THREAD)).text
+    assert "too many" in (await stage.fill("key", at=THREAD)).text
+    await stage.order("verify-reset @U-ada", at=THREAD)
+    model.plays(*asked)
+    await stage.say("again please", at=THREAD)
+    await stage.answered(THREAD, 2)
+    model.plays(says("Which ticket?"))
+    assert "verified as john_doe" in (await stage.fill("key", at=THREAD)).text
+    await stage.answered(THREAD, 3)
+    await stage.order("verify-reset @U-ada", at=THREAD)
+    model.plays(*asked)
+    await stage.say("12345!", at=THREAD)
+    await stage.answered(THREAD, 4)
+    assert "verification_required" in str(model.requests[-1].messages[-1])
+
+
+@pytest.mark.behaviour("desk.letters")
+async def test_a_given_up_question_is_retried_once_and_by_its_own_tenant(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with square_stage({**variables, "TENANTS": "T2=other"}) as stage:
+        model.plays(fails(401))
+        await stage.say("Hi", at=THREAD)
+        await stage.answered(THREAD, 1)
+        listed = (await stage.order("dead-letters", at=CHANNEL)).text
+        letter = listed.partition("`")[2].partition("`")[0]
+        theirs = a_place(space="T2")
+        assert "no dead letters" in (await stage.order("dead-letters", at=theirs)).text
+        assert "no such" in (await stage.order(f"dead-letters retry {letter}", at=theirs)).text
+        model.plays(says("Hello!"))
+        orders = [stage.order(f"dead-letters retry {letter}", at=CHANNEL) for _ in range(2)]
+        assert sorted(outcome.text for outcome in await asyncio.gather(*orders)) == [
+            "It is tried again.",
+            "There is no such dead letter.",
+        ]
+        assert (await stage.answered(THREAD, 2))[-1] == "Hello!"
+        await stage.settled(THREAD, 4)
+        assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("desk.told")
+async def test_a_platform_that_does_not_answer_keeps_nobody_from_a_human(
+    stage: SquareStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.announcements.PATIENCE_S", 0.1)
+    monkeypatch.setattr("bot.announcements.AGAIN_S", 0.5)
+    stage.square.hang = {"notify"}
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague comes."))
+    await stage.say("I want a human", at=THREAD)
+    assert await stage.answered(THREAD, 1) == ["A colleague comes."]
+    assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
+    assert not stage.square.cards
+    stage.square.hang = set()
+    await stage.square.until(lambda: stage.square.cards)
+
+
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
@@ -365,8 +428,9 @@ async def test_why_tells_what_led_to_the_last_answer(stage: SquareStage, model: 
 
 
 @pytest.mark.behaviour("desk.budget")
-async def test_without_budgets_it_says_so(stage: SquareStage) -> None:
-    assert (await stage.order("budget", at=CHANNEL)).text == "No budgets are set."
+async def test_the_budgets_and_what_is_used_of_them_are_told(stage: SquareStage) -> None:
+    told = (await stage.order("budget", at=CHANNEL)).text
+    assert "This thread: 0 of 10,000,000 tokens" in told
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.servers.discord import Channel, DiscordServer
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.customers import echoes
-from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage
+from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage, frontdesk
 from tests.stages.play import WAIT_S, played
 
 
@@ -53,16 +53,6 @@ async def greeted(stage: DiscordStage, model: ScriptedModel) -> None:
 
 def answers_to(channel: Channel, town: Town) -> list[str]:
     return town.server.answers(channel)
-
-
-@asynccontextmanager
-async def frontdesk(town: Town, variables: dict[str, str], **more: str) -> AsyncIterator[App]:
-    """One Frontdesk for this place."""
-    before = len(town.server.gateway.connected)
-    async with played({**town.variables(**more), **variables}, registry=REGISTRY, http=False) as app:
-        async with asyncio.timeout(WAIT_S):
-            await town.server.gateway.until_connected(before + 1)
-        yield app
 
 
 async def until_ready(app: App, wanted: bool) -> None:
@@ -241,6 +231,20 @@ async def test_an_outage_in_between_is_survived(
         assert await stage.answer() == "Back again."
         assert said.id in stage.place.messages
         assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("discord.supervised")
+async def test_who_is_ended_while_waiting_to_identify_leaves_no_thread_behind(
+    variables: dict[str, str], town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "IDENTIFY_S", 60.0)
+    async with frontdesk(town, variables):
+        settings = {**town.variables(), **variables}
+        async with played(settings, registry=REGISTRY, http=False):
+            await town.server.until(lambda: town.server.gateway.heartbeats == 2)
+        assert len(town.server.gateway.identified) == 1
+    kept = [thread.name for thread in threading.enumerate() if thread.name.startswith("keep-alive")]
+    assert kept == []
 
 
 # ------------------------------------------------------------------------------------------------- what is refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -208,6 +209,16 @@ class DiscordStage(Talk):
 
 
 @asynccontextmanager
+async def frontdesk(town: Town, variables: Mapping[str, str], **more: str) -> AsyncIterator[App]:
+    """One more Frontdesk for this place, connected."""
+    before = len(town.server.gateway.connected)
+    async with played({**town.variables(**more), **variables}, registry=REGISTRY, http=False) as app:
+        async with asyncio.timeout(WAIT_S):
+            await town.server.gateway.until_connected(before + 1)
+        yield app
+
+
+@asynccontextmanager
 async def discord_stage(
     variables: Mapping[str, str],
     *,
@@ -221,7 +232,5 @@ async def discord_stage(
         if town is None:
             town = Town(await stack.enter_async_context(DiscordServer()))
         if app is None:
-            settings = {**variables, **town.variables(), **variables}
-            app = await stack.enter_async_context(played(settings, registry=REGISTRY, http=False))
-            await town.server.gateway.until_connected()
+            app = await stack.enter_async_context(frontdesk(town, variables))
         yield DiscordStage(app, town, direct=direct, reads=reads)
