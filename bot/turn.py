@@ -37,6 +37,7 @@ from bot.sentences import (
     HUMAN_CALLED,
     MODEL_AWAY,
     PAUSED,
+    STATE_LOST,
     STOPPED,
     TIME_LIMIT,
     TURN_LIMIT,
@@ -90,6 +91,7 @@ class TurnRun:
         self._ending: asyncio.Task[None] | None = None
         self._writes = False
         self._writing = False
+        self._is_delivered = False
         self._joins = 0
         self._tally = Tally()
 
@@ -104,7 +106,7 @@ class TurnRun:
                 outcome = await self._live()
             except LeaseLost:
                 FENCED.inc()
-                outcome = "fenced"
+                outcome = await self._fenced()
             finally:
                 if spending.calls:
                     self._services.budgets.spend(lease.thread, self._turn.author, spending)
@@ -131,7 +133,7 @@ class TurnRun:
             if lease.committed is not None:
                 return await self._deliver(stream, "redelivered")
             if lease.exhausted:
-                return await self._close(stream, APOLOGY, dead="crash")
+                return await self._close(stream, APOLOGY, dead=lease.fault or "crash")
             if not self._turn.is_to_be_answered:
                 # Given to a human in the middle of a call, by a process that died before it could say so.
                 return await self._close(stream, HUMAN_CALLED if lease.mode is Mode.HUMAN else "", outcome="human")
@@ -145,6 +147,15 @@ class TurnRun:
         except BaseException:
             await stream.abandon()
             raise
+
+    async def _fenced(self) -> str:
+        """Somebody else has the thread, and nothing more is said here; unless the thread is gone, and nobody has it."""
+        lease = self._turn.lease
+        if self._is_delivered or not await self._mailbox.is_gone(lease):
+            return "fenced"
+        log.error("state_lost")
+        await self._services.announcements.say(lease.thread, STATE_LOST, key=f"lost/{lease.token}")
+        return "state_lost"
 
     async def _keep(self) -> str:
         """A turn that is not answered, but kept."""
@@ -360,6 +371,7 @@ class TurnRun:
             log.error("reply_undeliverable", reason=failure.reason)
             await self._mailbox.done(lease, dead=f"undeliverable: {failure.reason}")
             return "undeliverable"
+        self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
 

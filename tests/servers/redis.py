@@ -43,8 +43,8 @@ class RedisServer:
         self._file = file
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, on the data that is there."""
+    def start(self, settings: Mapping[str, str] | None = None) -> None:
+        """Start it, on the data that is there, this time with these settings too."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [str(find_server().path)]
         if self._file:
@@ -53,7 +53,7 @@ class RedisServer:
             command += [str(path), "--sentinel"]
         else:
             own = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": ""}
-            own |= {"repl-diskless-sync-delay": "0", **self._settings}
+            own |= {"repl-diskless-sync-delay": "0", **self._settings, **(settings or {})}
             command += [part for name, value in own.items() for part in (f"--{name}", value)]
         with (self.folder / "log").open("ab") as log:
             # A write beyond a limit on file sizes is an error that Redis can survive only if the signal is ignored.
