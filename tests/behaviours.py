@@ -547,7 +547,7 @@ SLACK = (
     Behaviour(
         "slack.form", "The private form serves the person it was offered to, in any organisation.", "acceptance 5, 7"
     ),
-    Behaviour("slack.human_button", "Asking for a human silences the bot.", "acceptance 20"),
+    Behaviour("slack.human", "A customer asks for a human; the team takes over and hands back.", "acceptance 20"),
     Behaviour("slack.vote", "A vote is kept with its turn and can be changed.", "issue 4, answers"),
     Behaviour(
         "slack.stop", "The stop button ends the turn, keeps what was said, and nothing spins on.", "issue 4, answers"
@@ -598,6 +598,14 @@ SLACK_RULES = (
     Behaviour(
         "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
     ),
+    Behaviour(
+        "slack.check", "`frontdesk check` tries what Slack's settings promise, and names each mend.", "issue 4, F75"
+    ),
+    Behaviour("slack.moved", "A channel that gets another id keeps its conversations.", "issue 4, ways in"),
+    Behaviour(
+        "slack.another_way", "Where no modal opens a form comes another way, and it is said which.", "issue 4, Connect"
+    ),
+    Behaviour("slack.told_once", "What the desk says, and a card for the team, is there once.", "design 8, issue 6"),
     Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 
