@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from adapters.slack.platform import SlackPlatform
-from bot.app import examine_platforms
+from bot.app import open_platforms
 from bot.config import load
 from bot.errors import Transient
 from bot.messages import Attachment, ThreadKey
@@ -35,7 +35,8 @@ def platform(stage: SlackStage) -> SlackPlatform:
 async def examined(variables: Mapping[str, str], slack: Slack, **more: str) -> tuple[str, list[str]]:
     """What `frontdesk check` says: the facts, and the problems."""
     environment = {**variables, **settings(slack, "socket", **more)}
-    found = (await examine_platforms(load(environment), environment))["slack"]
+    async with open_platforms(load(environment), environment) as platforms:
+        found = await platforms["slack"].examine()
     return "; ".join(found.facts), list(found.problems)
 
 
