@@ -179,6 +179,26 @@ async def test_an_edit_or_delete_before_the_turn_changes_what_is_answered(
 
 
 @pytest.mark.behaviour("slack.edit")
+async def test_an_edit_while_its_answer_is_written_changes_nothing_of_it(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    running = held("The answer to what was asked at first ", "is this.")
+    model.plays(running, says("The blue one."))
+    sent = await stage.write("the red one")
+    await stage.slack.shows(SHARED, stage.root, "The answer")
+    await stage.person().edit(sent.message, "@Frontdesk the blue one")
+    for pause in running.pauses:
+        pause.release()
+    await stage.slack.shows(SHARED, stage.root, "is this.")
+    await stage.settled()
+    assert stage.shown() == ["The answer to what was asked at first is this."]
+    await stage.write("which one?")
+    await stage.slack.shows(SHARED, stage.root, "The blue one.")
+    assert "the blue one" in str(model.requests[1].messages)
+    assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("slack.edit")
 async def test_an_edit_after_the_answer_is_a_note_and_a_delete_forgets(stage: SlackStage, model: ScriptedModel) -> None:
     model.plays(says("Noted."), says("You said blue."), says("I do not know."))
     ada = stage.person()

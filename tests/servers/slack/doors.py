@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from tests.servers.slack.screen import check_text
-from tests.servers.slack.world import APP, BOT, HOME, Message
+from tests.servers.slack.world import APP, BOT, HOME, Message, StoredFile
 
 if TYPE_CHECKING:
     from tests.servers.slack.server import Slack
@@ -87,7 +87,7 @@ class Doors:
             case s if s.startswith("http"):
                 return web.Response(status=302, headers={"location": serves})
             case "endless":
-                return await _endless(request, file.data)
+                return await _endless(request, file)
         return web.Response(body=file.data, content_type=file.media_type)
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -119,13 +119,14 @@ def token_of(request: web.Request) -> str:
     return value if kind == "Bearer" else ""
 
 
-async def _endless(request: web.Request, data: bytes) -> web.StreamResponse:
+async def _endless(request: web.Request, file: StoredFile) -> web.StreamResponse:
     """A body without an end and without a length."""
     response = web.StreamResponse(headers={"content-type": "image/png"})
     response.enable_chunked_encoding()
     await response.prepare(request)
-    packet = (data + bytes(1 << 16))[: 1 << 16]
+    packet = (file.data + bytes(1 << 16))[: 1 << 16]
     with contextlib.suppress(ConnectionError):
         while True:
             await response.write(packet)
+            file.sent_bytes += len(packet)
     return response
