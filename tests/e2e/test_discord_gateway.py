@@ -342,7 +342,7 @@ async def test_one_process_runs_as_many_shards_as_the_platform_asks_for(
     variables: dict[str, str], server: DiscordServer, model: ScriptedModel
 ) -> None:
     model.answers(echoes)
-    server.rest.shards = 3
+    server.routes.shards = 3
     towns = [Town(server, server.world.guild(f"shard {number}", shard=(number, 3))) for number in range(3)]
     async with frontdesk(towns[0], variables) as app:
         async with asyncio.timeout(WAIT_S):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.sentences import CHANGE_YOUR_KEY
 from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, unavailable
@@ -40,6 +40,13 @@ async def inbox_reads(stage: DiscordStage, *texts: str) -> None:
         while [
             entry.turn.text for entry in await stage.app.mailbox.inbox(stage.thread) if isinstance(entry.turn, UserTurn)
         ] != list(texts):
+            await asyncio.sleep(0.02)
+
+
+async def recorded(stage: DiscordStage, kind: type[Turn]) -> None:
+    """Wait until the conversation has such a turn: a command does not wait for what was written before it."""
+    async with asyncio.timeout(WAIT_S):
+        while not any(isinstance(turn, kind) for turn in await record(stage)):
             await asyncio.sleep(0.02)
 
 
@@ -486,6 +493,7 @@ async def test_a_human_takes_over_answers_and_hands_back(stage: DiscordStage, mo
     await stage.server.until(lambda: stage.server.answers(stage.town.team) or stage.town.team.messages)
     await stage.say("anybody?")
     await stage.say("Hello, Robin here. I sent a new sled.", by=ROBIN)
+    await recorded(stage, StaffTurn)
     assert "again" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
     model.plays(says("Robin sent you a new sled."))
     await stage.say("so what happens next?")
