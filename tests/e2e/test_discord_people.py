@@ -154,22 +154,27 @@ async def test_a_mention_in_a_thread_of_others_is_answered_there(stage: DiscordS
     ada.write(thread, f"{stage.server.mention} can you help?")
     await stage.server.until(lambda: "Here I am." in ada.reads(thread))
     assert len(model.requests) == 1
+    assert "no business of a bot" in str(model.requests[0].messages), "what was said before is known"
+    assert "no business of a bot" not in model.requests[0].last_user
 
 
 @pytest.mark.behaviour("discord.forwards")
-async def test_what_is_forwarded_or_replied_to_comes_along(variables: dict[str, str], model: ScriptedModel) -> None:
+async def test_what_is_forwarded_comes_along(variables: dict[str, str], model: ScriptedModel) -> None:
     async with discord_stage(variables, direct=True) as stage:
         original = stage.town.people[BEN].write(stage.town.channel, "my sled came broken")
         model.plays(says("I see."))
         stage.me.forward(original, stage.place)
         assert await stage.answer() == "I see."
         assert "my sled came broken" in model.requests[0].last_user
-    async with discord_stage(variables) as stage:
-        model.plays(says("I see that too."))
-        ben = stage.town.people[BEN].write(stage.town.channel, "mine has no bells")
-        stage.me.write(stage.town.channel, f"{stage.server.mention} what of this?", replies_to=ben)
-        await stage.server.until(lambda: len(model.requests) == 2)
-        assert "mine has no bells" in model.requests[1].last_user
+
+
+@pytest.mark.behaviour("discord.forwards")
+async def test_what_a_question_replies_to_comes_along(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("I see that too."))
+    ben = stage.town.people[BEN].write(stage.town.channel, "mine has no bells")
+    stage.root = stage.me.write(stage.town.channel, f"{stage.server.mention} what of this?", replies_to=ben)
+    assert await stage.answer() == "I see that too."
+    assert "mine has no bells" in model.requests[0].last_user
 
 
 # ------------------------------------------------------------------------------------------- many and changed messages
