@@ -25,7 +25,7 @@ from adapters.discord.render import (
     render_stop_button,
     to_parts,
 )
-from adapters.discord.rest import ARCHIVED, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
+from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
 from adapters.discord.threads import Place, Threads, is_unreachable
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
@@ -212,7 +212,7 @@ class DiscordReply:
                 else:
                     return True
         except Refused as refused:
-            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, 30_046):
+            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, EDITED_TOO_OFTEN):
                 raise
             log.info("discord_message_gone", code=refused.code)
         self._generations[index] = self._generations.get(index, 0) + 1
