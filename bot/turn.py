@@ -37,6 +37,7 @@ from bot.sentences import (
     CHANGE_YOUR_KEY,
     HUMAN_CALLED,
     MODEL_AWAY,
+    STATE_LOST,
     STOPPED,
     TIME_LIMIT,
     TURN_LIMIT,
@@ -90,6 +91,7 @@ class TurnRun:
         self._ending: asyncio.Task[None] | None = None
         self._writes = False
         self._writing = False
+        self._is_delivered = False
         self._joins = 0
         self._tally = Tally()
         self._first_text_at: datetime | None = None
@@ -105,7 +107,7 @@ class TurnRun:
                 outcome = await self._live()
             except LeaseLost:
                 FENCED.inc()
-                outcome = "fenced"
+                outcome = await self._fenced()
             finally:
                 self._account_for(outcome, spending)
                 span.note(tracing.OUTCOME, outcome)
@@ -146,7 +148,7 @@ class TurnRun:
             if lease.committed is not None:
                 return await self._deliver(stream, "redelivered")
             if lease.exhausted:
-                return await self._close(stream, APOLOGY, dead="crash")
+                return await self._close(stream, APOLOGY, dead=lease.fault or "crash")
             if not self._turn.is_to_be_answered:
                 # Given to a human in the middle of a call, by a process that died before it could say so.
                 return await self._close(stream, HUMAN_CALLED if lease.mode is Mode.HUMAN else "", outcome="human")
@@ -162,6 +164,15 @@ class TurnRun:
         except BaseException:
             await stream.abandon()
             raise
+
+    async def _fenced(self) -> str:
+        """Somebody else has the thread, and nothing more is said here; unless the thread is gone, and nobody has it."""
+        lease = self._turn.lease
+        if self._is_delivered or not await self._mailbox.is_gone(lease):
+            return "fenced"
+        log.error("state_lost")
+        await self._services.announcements.say(lease.thread, STATE_LOST, key=f"lost/{lease.token}")
+        return "state_lost"
 
     def _traced(self) -> dict[str, str | int]:
         lease = self._turn.lease
@@ -341,6 +352,7 @@ class TurnRun:
             log.error("reply_undeliverable", reason=failure.reason)
             await self._mailbox.done(lease, dead=f"undeliverable: {failure.reason}")
             return "undeliverable"
+        self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
 
