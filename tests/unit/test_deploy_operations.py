@@ -216,7 +216,23 @@ def test_the_settings_that_operators_are_told_are_there() -> None:
     }
     told = {word.removesuffix("_FILE") for word in told}
     of_others = {"REDISCLI_AUTH", "FRONTDESK_IMAGE", "NAME"}  # of Redis and of compose.yaml; any name
-    assert {name for name in told - known - of_others if not name.startswith(("SLACK_", "DISCORD_"))} == set()
+    assert told - known - of_others == set()
+
+
+@pytest.mark.behaviour("deploy.runbook")
+def test_the_words_of_the_log_that_operators_are_told_are_there() -> None:
+    words = re.compile(r"(?<![\w/.$-])[a-z]+(?:_[a-z0-9]+)+\b(?![/.])")
+    told = {word for code in re.findall(r"`([^`\n]+)`", RUNBOOK) for word in words.findall(code)}
+    of_others = {
+        "offset_s",
+        "pg_dump",
+        "pg_restore",
+        "pg_stat_activity",
+        "wait_event_type",
+        "runbook_url",
+        "aof_enabled",
+    }
+    assert told - spoken() - set(exposed()) - of_others == set()
 
 
 def _code(text: str) -> list[str]:
