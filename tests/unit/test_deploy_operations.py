@@ -25,6 +25,7 @@ from tests.deployment import DEPLOY, ROOT
 from tests.deployment.dockerfile import parse
 from tests.deployment.kustomize import containers, render
 from tests.deployment.metrics import FOREIGN, SCRAPED, asked, exposed, grouped
+from tests.deployment.runbook import blocks
 
 GROUPS = yaml.safe_load((DEPLOY / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
@@ -86,6 +87,20 @@ def test_an_alert_asks_for_what_the_program_tells(rule: dict[str, Any]) -> None:
 @pytest.mark.behaviour("deploy.metrics")
 def test_the_dashboard_asks_for_what_the_program_tells() -> None:
     assert [problem for expression in drawn() for problem in problems(expression)] == []
+
+
+@pytest.mark.behaviour("deploy.metrics")
+def test_the_dashboards_panels_have_places_of_their_own() -> None:
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.behaviour("deploy.metrics")
@@ -177,6 +192,16 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in headings(file.read_text(encoding="utf-8")), target
     for name in re.findall(r"`((?:tests|deploy|docs|requirements)/[\w./-]+\.\w+)`", text):
         assert (ROOT / name).exists() or name.startswith("deploy/settings.env"), name
+
+
+@pytest.mark.behaviour("deploy.runbook")
+def test_what_can_be_copied_can_be_read() -> None:
+    scripts = {**blocks(RUNBOOK, "sh"), **blocks(GUIDE, "sh")}
+    assert len(scripts) > 5
+    for script in scripts.values():
+        subprocess.run(["sh", "-n", "-c", script], timeout=10, check=True)
+    for text in blocks(GUIDE, "yaml").values():
+        assert isinstance(yaml.safe_load(text), dict)
 
 
 @pytest.mark.behaviour("deploy.runbook")
