@@ -39,10 +39,12 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
+from bot.pauses import Switch
 from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.retention import Retention
+from bot.safety import leaks
 from bot.sealing import AeadSealer
 from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
@@ -104,6 +106,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker | None
     chores: Chores
+    standing: StandingOrders
     desk: Desk
     database: Database
     role: Role = Role.ALL
@@ -211,6 +214,7 @@ async def running(
             platforms=house.platforms,
             worker=worker,
             chores=Chores(house.announcements, house.cases, house.platforms),
+            standing=house.standing,
             desk=house.desk,
             database=house.database,
             role=role,
@@ -235,6 +239,8 @@ async def _open_house(
     mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
     await keep_partitions(connections.commands, settings.partitions)
     if not is_demo:
+        if problems := leaks(settings):
+            raise ConfigError(*problems)
         await refuse_unsafe(connections.commands)
     database = await stack.enter_async_context(open_database(settings))
     if is_demo:
@@ -394,6 +400,16 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
 
 
 @asynccontextmanager
+async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
+    """The operator's switch, without anything around it."""
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+        standing = StandingOrders(state.within("standing"), settings.tenant_of)
+        yield Switch(standing, mailbox, SqlDesk(database))
+
+
+@asynccontextmanager
 async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """The desk without anything around it, for commands that read what it keeps."""
     async with open_database(settings) as database:
@@ -529,8 +545,9 @@ def plug_in(
     return platforms
 
 
-async def platform_names(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """The platforms that `frontdesk run` would serve.
+@asynccontextmanager
+async def open_platforms(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Mapping[str, Platform]]:
+    """The platforms that `frontdesk run` would serve, without their sockets.
 
     Raises:
         ConfigError: there is none, or the settings of one are wrong.
@@ -538,7 +555,19 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+        yield plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
+
+
+async def check_redis(settings: Settings) -> None:
+    """Whether the Redis of the settings keeps what it is given.
+
+    Raises:
+        ConfigError: it would lose it; says how to mend it.
+        Transient: it cannot be reached.
+    """
+    async with open_connections(settings, shared=True) as connections:
+        await refuse_unsafe(connections.commands)
+        await same_time(connections.time)
 
 
 def slack_manifest(url: str = "", *, many: bool = False) -> str:

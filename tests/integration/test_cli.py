@@ -96,14 +96,14 @@ async def test_check_reaches_every_part(tmp_path: Path, model: ScriptedModel) ->
     variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.base_url, "WEB_TOKEN": "0123456789abcdef"}
     ran = await frontdesk("check", folder=tmp_path, **variables)
     assert ran.status == 0, ran.out + ran.err
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 6
     model.plays(fails(401))
     ran = await frontdesk("check", folder=tmp_path, **variables)
     assert ran.status == 2
     assert "OPENAI_API_KEY" in ran.out
     ran = await frontdesk("check", folder=tmp_path)
     assert ran.status == 2
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok", "ok", "MISSING", "ok", "MISSING"]
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok", "ok", "ok", "MISSING", "ok", "MISSING"]
 
 
 @pytest.mark.behaviour("cli.chat")
