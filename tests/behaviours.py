@@ -279,6 +279,7 @@ OPERATE = (
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
+    Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
     Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),

@@ -22,7 +22,10 @@ from tests.stages.meters import Meters
 from tests.stages.play import environment, played
 from tests.stages.web import WebStage, web_stage
 
-SERIES = {
+SERIES: dict[str, set[str]] = {
+    "frontdesk_discord_latency_seconds": {"shard"},
+    "frontdesk_discord_events_waiting": set(),
+    "frontdesk_discord_channels_behind": set(),
     "frontdesk_events_total": {"kind", "verdict"},
     "frontdesk_limited_total": {"scope", "unit"},
     "frontdesk_queue_ready": set(),
