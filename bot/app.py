@@ -39,6 +39,7 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
+from bot.pauses import Switch
 from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
@@ -105,6 +106,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker | None
     chores: Chores
+    standing: StandingOrders
     desk: Desk
     database: Database
     role: Role = Role.ALL
@@ -212,6 +214,7 @@ async def running(
             platforms=house.platforms,
             worker=worker,
             chores=Chores(house.announcements, house.cases, house.platforms),
+            standing=house.standing,
             desk=house.desk,
             database=house.database,
             role=role,
@@ -394,6 +397,16 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
     """The mailbox without anything around it, for commands that look after it."""
     async with open_connections(settings, shared=True) as connections:
         yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+
+
+@asynccontextmanager
+async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
+    """The operator's switch, without anything around it."""
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+        standing = StandingOrders(state.within("standing"), settings.tenant_of)
+        yield Switch(standing, mailbox, SqlDesk(database))
 
 
 @asynccontextmanager

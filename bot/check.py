@@ -126,11 +126,16 @@ async def _platforms(settings: Settings, environment: Mapping[str, str]) -> list
             return [Finding(part="Platforms", ok=False, told=" ".join(error.problems))]
         except Transient as failure:
             return [Finding(part="Platforms", ok=False, told=_MENDS.get(failure.reason, failure.reason))]
-        return [await _look(name.capitalize(), _platform(platform)) for name, platform in platforms.items()]
+        return [found for name, platform in platforms.items() for found in await _examined(name.capitalize(), platform)]
 
 
-async def _platform(platform: Platform) -> str:
-    found = await platform.examine()
-    if found.problems:
-        raise ConfigError(*found.problems)
-    return "; ".join(found.facts) + "." if found.facts else "set up."
+async def _examined(part: str, platform: Platform) -> list[Finding]:
+    """What a platform found of itself, and each thing that is wrong, as findings of their own."""
+    wrong: list[Finding] = []
+
+    async def look() -> str:
+        examined = await platform.examine()
+        wrong.extend(Finding(part=part, ok=False, told=f"{problem.rstrip('.')}.") for problem in examined.problems)
+        return f"{'; '.join(examined.facts)}." if examined.facts else "set up."
+
+    return [await _look(part, look()), *wrong]

@@ -21,6 +21,7 @@ from bot.app import (
     open_desk,
     open_mailbox,
     open_memory,
+    open_switch,
     open_turn_log,
     running,
     slack_manifest,
@@ -159,6 +160,33 @@ def check() -> None:
             _say(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.part}: {finding.told}")
         if not all(finding.ok for finding in findings):
             raise typer.Exit(CONFIG_EXIT)
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def pause() -> None:
+    """Have every worker stop answering within a second, everywhere; what people write is kept."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_switch(settings) as switch:
+            await switch.off()
+        _say("Paused everywhere. What people write is kept; `frontdesk resume` goes on, first with those who waited.")
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def resume() -> None:
+    """End what `frontdesk pause` began; whoever waited is answered first."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_switch(settings) as switch:
+            waited = await switch.on()
+        if waited is None:
+            _say("Frontdesk is not paused.")
+            raise typer.Exit(1)
+        _say(f"Frontdesk answers again; conversations that waited: {waited}.")
 
     _main(work, quiet=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 YOUNG_OBJECTS = 10_000
-"""Containers made, less those gone, before the youngest are looked at. A turn makes hundreds that live as it does."""
+"""Containers made, less those gone, before the youngest are looked at; a turn makes hundreds, and they go with it."""
 
 
 def spare_the_loaded() -> None:

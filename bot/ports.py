@@ -303,6 +303,7 @@ class Lease:
         order: what was ordered since the claim.
         committed: the reply that is committed and not yet settled.
         exhausted: this was the last attempt allowed; close the turn with an apology and a dead letter.
+        fault: why an earlier attempt was given back, where it was not the process that ended.
         refs: platform messages already posted for this turn.
     """
 
@@ -318,6 +319,7 @@ class Lease:
     order: Order | None = None
     committed: Reply | None = None
     exhausted: bool = False
+    fault: str = ""
 
     @property
     def mail(self) -> Entries:
@@ -411,8 +413,11 @@ class Mailbox(Protocol):
     async def renew(self, lease: Lease) -> Lease:
         """Keep the thread for another lease time and hear orders."""
 
-    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
-        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False, fault: str = "") -> None:
+        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain), `fault` says why."""
+
+    async def is_gone(self, lease: Lease) -> bool:
+        """Whether the store has lost the thread as a whole, record and all: nobody else will answer it."""
 
     async def order(self, thread: ThreadKey, order: Order) -> None:
         """Tell the running turn, if any; `HUMAN` and `PAUSE` also change the mode until `hand_back`."""

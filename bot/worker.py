@@ -28,6 +28,9 @@ REDIS_DOWN_S = 0.5
 CLAIMS = 4
 """Claims under way at once: each takes a round trip or two, and a crowd must not wait for them in a row."""
 
+FAULT = "error"
+"""The reason of a dead letter whose turn raised something; `crash` when its process ended each time."""
+
 GIVE_UP = 2
 """A turn that crashes at every try, its apology included, is left after this many times the attempts."""
 
@@ -161,10 +164,10 @@ class Worker:
             if refund:
                 await services.mailbox.release(lease, delay_s=BACKOFF_S[-1], refund=True)
             elif lease.attempt > GIVE_UP * services.attempts:
-                await services.mailbox.done(lease, dead="undeliverable: crash" if lease.committed else "crash")
+                await services.mailbox.done(lease, dead=f"undeliverable: {FAULT}" if lease.committed else FAULT)
             else:
                 delay_s = BACKOFF_S[min(lease.attempt, len(BACKOFF_S)) - 1]
-                await services.mailbox.release(lease, delay_s=delay_s)
+                await services.mailbox.release(lease, delay_s=delay_s, fault=FAULT)
         except (Transient, LeaseLost) as failure:
             log.warning("turn_left", thread=str(lease.thread), turn=lease.turn, reason=type(failure).__name__)
 

@@ -200,7 +200,10 @@ MACHINES = (
     Behaviour("machines.workers_away", "What came while no worker was there is answered in order.", "F21"),
     Behaviour("machines.killed", "Redis is killed and started again: what was accepted is answered once.", "F07"),
     Behaviour("machines.frozen", "While Redis hangs, every event is refused within two seconds.", "F08"),
-    Behaviour("machines.emptied", "Redis loses everything: the running turn stops, the next one works.", "F09"),
+    Behaviour("machines.emptied", "Redis loses everything: the turn stops and says so; the next one works.", "F09"),
+    Behaviour("machines.busy", "A Redis that a script holds up is waited for; nothing is lost or shown.", "F14"),
+    Behaviour("machines.loading", "A Redis that loads its file is waited for; nothing is lost or shown.", "F14"),
+    Behaviour("machines.clock", "Redis' clock jumps a minute either way: one answer, and leases end in time.", "F16"),
     Behaviour("machines.readonly", "A demoted master is left, and a master is found again.", "F10"),
     Behaviour("machines.scripts", "Scripts that Redis has forgotten are not missed.", "F14"),
     Behaviour("machines.full_disk", "A Redis that cannot write accepts nothing; it goes on when it can.", "F22"),
@@ -495,6 +498,7 @@ DESK = (
     Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
     Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
     Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.switch", "The operator's switch stops every worker; whoever waited is answered.", "issue 6"),
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
@@ -544,7 +548,7 @@ SLACK = (
     Behaviour(
         "slack.form", "The private form serves the person it was offered to, in any organisation.", "acceptance 5, 7"
     ),
-    Behaviour("slack.human_button", "Asking for a human silences the bot.", "acceptance 20"),
+    Behaviour("slack.human", "A customer asks for a human; the team takes over and hands back.", "acceptance 20"),
     Behaviour("slack.vote", "A vote is kept with its turn and can be changed.", "issue 4, answers"),
     Behaviour(
         "slack.stop", "The stop button ends the turn, keeps what was said, and nothing spins on.", "issue 4, answers"
@@ -595,6 +599,14 @@ SLACK_RULES = (
     Behaviour(
         "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
     ),
+    Behaviour(
+        "slack.check", "`frontdesk check` tries what Slack's settings promise, and names each mend.", "issue 4, F75"
+    ),
+    Behaviour("slack.moved", "A channel that gets another id keeps its conversations.", "issue 4, ways in"),
+    Behaviour(
+        "slack.another_way", "Where no modal opens a form comes another way, and it is said which.", "issue 4, Connect"
+    ),
+    Behaviour("slack.told_once", "What the desk says, and a card for the team, is there once.", "design 8, issue 6"),
     Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 

@@ -29,7 +29,7 @@ class Company(Stage, Protocol):
         """Give a `/support` command; what the person alone is told."""
 
     async def press(self, action: str, *, by: str) -> str:
-        """Press a button; what the person alone is told."""
+        """Press a button of the team's card; what the person alone is told."""
 
     async def said(self, words: str) -> None:
         """Wait until the desk itself has said these words where all can read them."""
@@ -44,7 +44,10 @@ class Move:
 
     Args:
         by: who.
-        says: a message; `order`: a command; `press`: a button; `fill`: the private form that was put before them.
+        says: a message.
+        order: a command.
+        press: a button of the team's card.
+        fill: what is typed into the private form that was offered last.
         model: what the model answers, one script a request; without any, nobody may be answered.
         answer: words of the answer.
         lacks: words that must not be in it.
@@ -119,8 +122,6 @@ SCENES: tuple[Scene, ...] = (
                 results=("Billing Query",),
                 answer=("Still open.",),
             ),
-            Move(by=OTHER, press="takeover", told=STAFF_ONLY, mode=Mode.BOT),
-            Move(by=OTHER, order="handback", told=STAFF_ONLY, mode=Mode.BOT),
         ),
     ),
     Scene(
@@ -148,6 +149,7 @@ SCENES: tuple[Scene, ...] = (
                 mode=Mode.HUMAN,
             ),
             Move(by=OTHER, says="anybody?"),
+            Move(by=OTHER, press="handback", told=STAFF_ONLY, mode=Mode.HUMAN),
             Move(by=COLLEAGUE, press="takeover", told="You have the thread", said="takes care of this conversation"),
             Move(by=COLLEAGUE, says="Hello, I sent a new sled."),
             Move(says="thank you"),

@@ -63,7 +63,8 @@ _MEND = {
 
 INTENT_MISSING = (
     "Discord refuses the Message Content intent: open https://discord.com/developers/applications, choose the "
-    "application, then Bot, and switch on “Message Content Intent” under Privileged Gateway Intents."
+    "application, then Bot, and switch on “Message Content Intent” under Privileged Gateway Intents. Or set "
+    "DISCORD_MESSAGE_CONTENT=false: then people mention the bot each time, or use /ask."
 )
 RESET_IT = (
     "Discord refuses DISCORD_BOT_TOKEN: open https://discord.com/developers/applications, choose the application, then "
@@ -111,7 +112,8 @@ class Session(discord.AutoShardedClient):
         self._identify = identify
         self._heard = heard
         intents = discord.Intents.none()
-        intents.guilds = intents.guild_messages = intents.dm_messages = intents.message_content = True
+        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.message_content = settings.reads_messages
         super().__init__(
             intents=intents,
             shard_ids=list(settings.shard_ids) or None,  # type: ignore[arg-type]  # None is what it is when not given

@@ -25,8 +25,8 @@ from adapters.discord.render import (
     render_stop_button,
     to_parts,
 )
-from adapters.discord.rest import ARCHIVED, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
-from adapters.discord.threads import Place, Threads, is_unreachable
+from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
+from adapters.discord.threads import Place, Threads, is_closed
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.ports import Activity, Lease, Reply, ToolStarted
@@ -45,6 +45,9 @@ TYPING_S = 8.0
 TYPING_AT_MOST_S = 3.0
 OWNER_S = 2.0
 """How long a process may trust that a thread is still its own before it shows more."""
+
+OWNER = "owner"
+"""A reference that is no message: keeping it is how a process hears that it may."""
 
 NONCE_S = 120.0
 """Discord keeps nonces for "a few minutes"; after this time a message is looked for instead."""
@@ -196,30 +199,26 @@ class DiscordReply:
 
     async def _edit(self, index: int, ref: str, body: Json, part: Part) -> bool:
         """Edit a message; false when it is gone and has to be posted anew."""
-        await self._stay_owner(index, ref)
+        await self._stay_owner()
         channel, message = ref.split("/")
         files = [part.file] if part.file else []
         try:
-            for again in (False, True):
-                try:
-                    await self._rest.request(
-                        "PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files
-                    )
-                except Refused as refused:
-                    if refused.code != ARCHIVED or again:
-                        raise
-                    await self._unarchive(channel)
-                else:
-                    return True
+            try:
+                await self._rest.request("PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files)
+            except Refused as refused:
+                if refused.code != ARCHIVED:
+                    raise
+                await self._rest.request(
+                    "PATCH", "/channels/{channel_id}", channel_id=channel, json={"archived": False}
+                )
+                await self._rest.request("PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files)
+            return True
         except Refused as refused:
-            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, 30_046):
+            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, EDITED_TOO_OFTEN):
                 raise
             log.info("discord_message_gone", code=refused.code)
         self._generations[index] = self._generations.get(index, 0) + 1
         return False
-
-    async def _unarchive(self, thread: str) -> None:
-        await self._rest.request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
 
     async def _post(self, index: int, body: Json, part: Part) -> None:
         """Post a message once, wherever it can be posted.
@@ -234,6 +233,7 @@ class DiscordReply:
                 if not await self._edit(index, f"{place.channel}/{found}", body, part):
                     continue
                 return
+            await self._stay_owner()
             generation = self._generations.get(index, 0)
             named = {"nonce": nonce(self._lease.thread, self._lease.turn, index, generation), "enforce_nonce": True}
             try:
@@ -247,8 +247,9 @@ class DiscordReply:
             except Refused as refused:
                 if refused.code == UNKNOWN_MESSAGE and generation < 3:  # posted with this nonce, and deleted
                     self._generations[index] = generation + 1
-                elif is_unreachable(refused) or refused.code in (ARCHIVED, THREAD_LOCKED):
-                    await self._elsewhere(place, refused)
+                elif is_closed(refused):
+                    key, person = self._lease.thread, self._addressee
+                    self._place = await self._threads.elsewhere(key, place, person, refused)
                 else:
                     raise
                 continue
@@ -263,14 +264,14 @@ class DiscordReply:
         await self._lease.refs.put(str(index), f"{channel}/{message}")
         self._owned_at = time.monotonic()
 
-    async def _stay_owner(self, index: int, ref: str) -> None:
+    async def _stay_owner(self) -> None:
         """Ask whether the thread is ours still, if that was last heard a while ago: this process may have been paused.
 
         Raises:
-            LeaseLost: it is not; the message is another worker's.
+            LeaseLost: it is not; the answer is another worker's.
         """
         if time.monotonic() - self._owned_at > OWNER_S:
-            await self._lease.refs.put(str(index), ref)
+            await self._lease.refs.put(OWNER, self._lease.token)
             self._owned_at = time.monotonic()
 
     def _reference(self, index: int, place: Place) -> Json:
@@ -304,31 +305,10 @@ class DiscordReply:
                 return str(message["id"])
         return None
 
-    async def _elsewhere(self, place: Place, refused: Refused) -> None:
-        """Find another place: the channel of a thread that is closed to us, else direct messages.
-
-        Raises:
-            Permanent: there is none.
-        """
-        key = self._lease.thread
-        log.warning("discord_place_closed", code=refused.code, channel=place.channel)
-        if place.is_thread and not place.private:
-            found = Place(channel=key.channel, is_thread=False)
-        else:
-            try:
-                direct = await self._threads.dm(self._addressee)
-            except Refused:
-                direct = place.channel
-            if direct == place.channel:
-                raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
-            found = Place(channel=direct, private=True, is_thread=False)
-        await self._threads.settle(key, found)
-        self._place = found
-
     async def _remove_from(self, index: int) -> None:
         """Take away messages that the committed answer does not need."""
         while (ref := self._lease.refs.get(str(index))) is not None:
-            await self._stay_owner(index, ref)
+            await self._stay_owner()
             channel, message = ref.split("/")
             with suppress(Refused):
                 await self._rest.request("DELETE", _EDIT, channel_id=channel, message_id=message)

@@ -20,10 +20,12 @@ import structlog
 from adapters.discord.inbound import DIRECT
 from adapters.discord.render import clipped, nonce, render_text, title_of
 from adapters.discord.rest import (
+    ARCHIVED,
     CANNOT_DM,
     NO_ACCESS,
     NO_PERMISSION,
     THREAD_EXISTS,
+    THREAD_LOCKED,
     UNKNOWN_CHANNEL,
     UNKNOWN_MESSAGE,
     Refused,
@@ -40,6 +42,7 @@ MAKING_S = 20.0
 """A private thread is made from no message, so nothing but this keeps two processes from making two."""
 
 _CACHED = 10_000
+_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED, THREAD_LOCKED})
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
 
@@ -181,6 +184,26 @@ class Threads:
         await self._add(thread, person, needed=True)
         return place
 
+    async def elsewhere(self, key: ThreadKey, place: Place, person: str, refused: Refused) -> Place:
+        """Another place for a conversation whose own is closed to us: its channel, else direct messages.
+
+        Raises:
+            Permanent: there is none.
+        """
+        log.warning("discord_place_closed", code=refused.code, channel=place.channel)
+        if place.is_thread and not place.private:
+            found = Place(channel=key.channel, is_thread=False)
+        else:
+            try:
+                direct = await self.dm(person) if person else place.channel
+            except Refused:
+                direct = place.channel
+            if direct == place.channel:
+                raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
+            found = Place(channel=direct, private=True, is_thread=False)
+        await self.settle(key, found)
+        return found
+
     async def dm(self, person: str) -> str:
         """The channel of direct messages with a person.
 
@@ -266,9 +289,9 @@ class Threads:
             log.info("discord_member_not_added", code=refused.code)
 
 
-def is_unreachable(refused: Refused) -> bool:
+def is_closed(refused: Refused) -> bool:
     """Whether nothing can be posted in a place, so that another one has to be found."""
-    return refused.status in (403, 404) or refused.code in (UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM)
+    return refused.status in (403, 404) or refused.code in _CLOSED
 
 
 def _encoded(value: msgspec.Struct) -> bytes:

@@ -64,8 +64,8 @@ class SlackPlatform:
         self._intake: Intake | None = None
         self._calls = Calls(settings.api_url, resources.waited)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
-        self._people = People(settings, state.within("people"), self._installations, self._calls)
-        self._aliases = Aliases(state.within("aliases"))
+        self._people = People(settings, state, self._installations, self._calls)
+        self._aliases = Aliases(state)
         self._posts = Posts(self._calls, self._installations, self._aliases, state)
         self._words = Words(self._posts)
         self._files = Files(settings, self._installations, self._calls)

@@ -131,6 +131,8 @@ class Sockets:
             answer = await self._reception.take(request.payload, headers)
             if answer is not None:
                 await send_async_response(client, request, answer, 0.0)
+        except (aiohttp.ClientError, ConnectionError):
+            log.info("slack_acknowledgement_lost")  # the socket is gone; Slack sends it again, and it is stored once
         except Exception:
             log.exception("slack_payload_failed", kind=request.type)
 

@@ -13,9 +13,10 @@ from bot.accounts import Accounts
 from bot.announcements import Announcements
 from bot.cases import Cases
 from bot.channels import ChannelBook
-from bot.conversation import Note, NoteTurn, UserTurn
+from bot.conversation import Note, NoteTurn
 from bot.llm.wire import shown_name
 from bot.messages import Audience, ButtonPressed, CommandGiven, Person, ThreadKey
+from bot.pauses import customer_of
 from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState, TurnLog
 from bot.principal import person_ref
 from bot.standing import StandingOrders
@@ -76,13 +77,7 @@ class Room:
 
     async def customer(self, thread: ThreadKey) -> Person | None:
         """Who asked last in this thread."""
-        for entry in reversed(await self.mailbox.inbox(thread)):
-            if isinstance(turn := entry.turn, UserTurn):
-                return turn.author
-        for entry in reversed((await self.mailbox.load(thread)).entries):
-            if isinstance(turn := entry.turn, UserTurn) and turn.asks:
-                return turn.author
-        return None
+        return await customer_of(self.mailbox, thread)
 
     async def note(
         self, event: Ordered, thread: ThreadKey, note: Note, author: Person, text: str, *, asks: bool = False

@@ -193,7 +193,7 @@ class RedisMailbox:
     def _lease(
         self, thread: ThreadKey, token: str, state: list[bytes | None], window: bytes, rows: list[bytes]
     ) -> Lease:
-        turn, step, attempts, begins, mode, order, out, refs = state
+        turn, step, attempts, begins, mode, order, out, refs, fault = state
         return Lease(
             thread=thread,
             token=token,
@@ -206,6 +206,7 @@ class RedisMailbox:
             order=Order(_text(order)) if order else None,
             committed=Reply(**orjson.loads(out)) if out else None,
             exhausted=int(attempts or 0) > self.limits.attempts,
+            fault=_text(fault or b""),
             refs=RedisRefs(self, thread, token, orjson.loads(refs or b"{}")),
         )
 
@@ -285,14 +286,24 @@ class RedisMailbox:
         )
         return _ordered(lease, order)
 
-    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
-        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False, fault: str = "") -> None:
+        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain), `fault` says why."""
         at = self._at(lease.thread)
         await self._scripts.fenced(
             "release",
             [at.due, at.wake, at.meta(lease.thread)],
-            [str(lease.thread), lease.token, _ms(delay_s), int(refund)],
+            [str(lease.thread), lease.token, _ms(delay_s), int(refund), fault],
         )
+
+    async def is_gone(self, lease: Lease) -> bool:
+        """Whether the store has lost the thread as a whole: after a flush, or in another database.
+
+        A fail-over that lost the claim alone leaves the mail, and the turn is run again.
+        """
+        at = self._at(lease.thread)
+        with mapped():
+            left = await self._redis.exists(at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread))
+        return not left
 
     async def keep_ref(self, thread: ThreadKey, token: str, part: str, message_id: str) -> None:
         """Keep the platform message id of a part of the answer; fenced."""

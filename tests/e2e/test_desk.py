@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 import pytest
@@ -11,9 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import admin
+from bot.app import open_desk, open_switch
+from bot.config import load
 from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Attachment, ThreadKey
-from bot.ports import Mode, Verdict
+from bot.ports import AuditEntry, Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
@@ -54,6 +56,11 @@ async def opened(stage: SquareStage, model: ScriptedModel) -> str:
     await stage.answered(THREAD, 1)
     listed = (await stage.order("tickets", at=THREAD)).text
     return listed.partition("**")[2].partition("**")[0]
+
+
+async def audited(variables: dict[str, str]) -> Sequence[AuditEntry]:
+    async with open_desk(load(variables)) as desk:
+        return await desk.read_audit()
 
 
 # --------------------------------------------------------------------------------------------------------- who may
@@ -190,7 +197,7 @@ async def test_the_team_is_reminded_once_of_a_customer_who_waits_also_after_a_re
         assert stage.said(THREAD)[1].startswith(STILL_WAITING)
         assert "9 to 5" in stage.said(THREAD)[1]
         await stage.say("Here I am.", at=THREAD, by=COLLEAGUE)
-        await stage.settled(THREAD, 2)
+        await square.until(lambda: "takes care of" in next(iter(square.cards.values())).title)
         shown = square.asked.count("notify")
         await other.say("At last!", at=THREAD)
         await square.until(lambda: len(square.cards) == 3)
@@ -254,6 +261,32 @@ async def test_a_pause_ends_a_running_answer_within_a_second_and_it_goes_on(
         await other.order("resume everywhere", at=CHANNEL)
         assert (await stage.answered(THREAD, 2))[-1] == "Hello again."
         assert_whole(await turns(stage))
+
+
+@pytest.mark.behaviour("desk.switch")
+async def test_the_operators_switch_stops_every_worker_of_every_tenant(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    tenants = {**variables, "TENANTS": "T2=other"}
+    theirs = a_place("t2", space="T2")
+    async with (
+        square_stage(tenants) as stage,
+        square_stage(tenants, stage.square),
+        open_switch(load(tenants)) as switch,
+    ):
+        assert await switch.on() is None
+        await switch.off()
+        await stage.becomes(lambda: bool(stage.app.standing.current.paused))
+        await stage.say("Hi", at=THREAD)
+        await stage.say("Hi", at=theirs)
+        await stage.square.until(lambda: stage.said(THREAD) and stage.said(theirs))
+        assert "by the operator" in (await stage.order("status", at=CHANNEL)).text
+        await stage.order("resume everywhere", at=CHANNEL)
+        assert model.requests == []
+        model.plays(says("Hello!"), says("Hello!"))
+        assert await switch.on() == 2
+        assert await stage.answered(THREAD, 1) == await stage.answered(theirs, 1) == ["Hello!"]
+    assert {entry.actor for entry in await audited(tenants)} == {"operator", "square:T1:U-ann"}
 
 
 @pytest.mark.behaviour("desk.pause")
@@ -428,9 +461,18 @@ async def test_why_tells_what_led_to_the_last_answer(stage: SquareStage, model: 
 
 
 @pytest.mark.behaviour("desk.budget")
-async def test_the_budgets_and_what_is_used_of_them_are_told(stage: SquareStage) -> None:
-    told = (await stage.order("budget", at=CHANNEL)).text
-    assert "This thread: 0 of 10,000,000 tokens" in told
+async def test_what_is_spent_is_shown_with_its_limit(stage: SquareStage, model: ScriptedModel) -> None:
+    model.plays(calls(TICKET), says("I opened a ticket."))
+    await stage.say("I cannot log in, I am Ada", at=THREAD)
+    await stage.answered(THREAD, 1)
+
+    async def told() -> str:
+        return (await stage.order("budget", at=THREAD)).text
+
+    async with asyncio.timeout(5):
+        while "2 of 500 calls" not in await told():
+            await asyncio.sleep(0.02)
+    assert "of 10,000,000 tokens" in await told()
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from PIL import Image
 
-from adapters.discord import gateway, reply
+from adapters.discord import gateway, limits, reply
 from tests.scenarios import RECEIPT, reads_attachment
 from tests.servers.discord import DiscordServer, P
 from tests.servers.discord.buckets import Limit
@@ -183,6 +183,29 @@ async def test_what_is_forbidden_is_not_hammered(stage: DiscordStage, model: Scr
     assert stage.server.buckets.invalid - before <= 12
     stage.server.world.forbid(stage.town.team, P.SEND_MESSAGES)
     assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("discord.limits")
+async def test_before_the_address_is_shut_out_nothing_more_is_asked(
+    stage: DiscordStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand refusals in ten minutes and the platform answers nobody here; half of ten is enough for a test."""
+    await greeted(stage, model)
+    monkeypatch.setattr(limits, "INVALID_LIMIT", 5)
+    stage.server.buckets.banned_at = 10
+    stage.server.faults.always("POST", MESSAGES, fails(50013))
+    stage.server.faults.always("PATCH", MESSAGE, fails(50013))
+    model.answers(says("Nobody will read this."))
+    for number in range(6):
+        person = stage.server.person(f"Person {number}", stage.town.guild)
+        person.write(stage.town.channel, f"{stage.server.mention} hello {number}?")
+        await model.asked(number + 2)
+    await becomes(lambda: stage.server.buckets.invalid >= 5, within_s=WAIT_S)
+    model.answers(says("Nor this."))
+    stage.me.write(stage.town.channel, f"{stage.server.mention} anybody?")
+    await model.asked(8)
+    assert stage.server.buckets.invalid < 10
+    assert not stage.server.buckets.is_banned
 
 
 # ---------------------------------------------------------------------------------------------------------- places

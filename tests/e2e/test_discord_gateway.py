@@ -12,7 +12,7 @@ from adapters.discord import gateway
 from bot.app import App, running
 from bot.config import load
 from bot.errors import ConfigError, Transient
-from tests.servers.discord import Channel, DiscordServer
+from tests.servers.discord import Channel, DiscordServer, P
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.customers import echoes
@@ -293,6 +293,33 @@ async def test_readiness_follows_the_gateway(variables: dict[str, str], town: To
         await until_ready(stage.app, True)
 
 
+@pytest.mark.behaviour("discord.refused")
+async def test_check_names_each_missing_switch_and_permission_with_its_mend(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    async with frontdesk(town, variables) as app:
+        platform = app.platforms["discord"]
+        whole = await platform.examine()
+        assert list(whole.problems) == []
+        (invite,) = [fact for fact in whole.facts if "oauth2/authorize" in fact]
+        granted = int(invite.partition("permissions=")[2].partition("&")[0])
+        assert granted & BOT_NEEDS == BOT_NEEDS
+        assert not granted & P.ADMINISTRATOR
+        world = town.server.world
+        world.app.intents = Intent(0)
+        world.forbid(town.channel, P.CREATE_PUBLIC_THREADS | P.SEND_MESSAGES_IN_THREADS)
+        world.forbid(town.team, P.VIEW_CHANNEL)
+        told = "\n".join((await platform.examine()).problems)
+        assert "Message Content Intent" in told
+        assert "#help" in told
+        assert "HANDOVER_CHANNEL_DISCORD" in told
+
+
+BOT_NEEDS = (
+    P.VIEW_CHANNEL | P.SEND_MESSAGES | P.SEND_MESSAGES_IN_THREADS | P.CREATE_PUBLIC_THREADS | P.READ_MESSAGE_HISTORY
+)
+
+
 # ------------------------------------------------------------------------------------------------- several of us
 
 
@@ -342,7 +369,7 @@ async def test_one_process_runs_as_many_shards_as_the_platform_asks_for(
     variables: dict[str, str], server: DiscordServer, model: ScriptedModel
 ) -> None:
     model.answers(echoes)
-    server.rest.shards = 3
+    server.routes.shards = 3
     towns = [Town(server, server.world.guild(f"shard {number}", shard=(number, 3))) for number in range(3)]
     async with frontdesk(towns[0], variables) as app:
         async with asyncio.timeout(WAIT_S):

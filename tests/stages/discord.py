@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from adapters.discord.platform import create
+from adapters.discord.render import nonce
 from bot.app import App
 from bot.messages import ThreadKey
 from bot.ports import Form
@@ -169,16 +170,17 @@ class Talk:
         return as_read(await person.submit(opened, fields).says())
 
     def _finished(self) -> list[Message]:
-        parts: list[Message] = []
-        for message in self.me.sees(self.place):
-            if message.id in self._read or message.author is not self.server.world.app.bot:
-                continue
-            if _offers(message) or message.only_for is not None:
-                continue
-            parts.append(message)
+        bot = self.server.world.app.bot
+        unread = [m for m in self.me.sees(self.place) if m.author is bot and m.id not in self._read]
+        for position, message in enumerate(unread):
             if is_finished(message):
-                return parts
+                return [*(m for m in unread[:position] if m.nonce in self._names(message)), message]
         return []
+
+    def _names(self, last: Message) -> set[str]:
+        """The names under which the parts of this answer are posted: what else the bot says has others."""
+        (turn,) = {str(button["custom_id"]).split("|")[4] for button in last.buttons}
+        return {nonce(self.thread, turn, part, again) for part in range(10) for again in range(4)}
 
 
 def is_finished(message: Message) -> bool:

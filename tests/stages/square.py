@@ -268,6 +268,12 @@ class SquareStage:
             while len((await self.app.mailbox.load(thread)).entries) < length or await self.app.mailbox.inbox(thread):
                 await asyncio.sleep(0.01)
 
+    async def becomes(self, look: Callable[[], bool]) -> None:
+        """Wait until something is so in this process."""
+        async with asyncio.timeout(WAIT_S):
+            while not look():
+                await asyncio.sleep(0.01)
+
     def said(self, thread: ThreadKey) -> list[str]:
         """What the desk said in a thread, oldest first."""
         return list(self.square.said.get(str(thread), {}).values())

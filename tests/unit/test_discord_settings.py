@@ -27,12 +27,14 @@ def test_settings_are_read() -> None:
             "HANDOVER_CHANNEL_DISCORD": f"<#{ROLE}>",
             "DISCORD_SHARD_IDS": "0-2,5",
             "DISCORD_SHARD_COUNT": "6",
+            "DISCORD_MESSAGE_CONTENT": "False",
             "DISCORD_API_URL": "http://127.0.0.1:8080/api/v10/",
         }
     )
     assert settings is not None
     assert settings.token.get_secret_value() == "abc"
     assert "abc" not in repr(settings)
+    assert not settings.reads_messages
     assert settings.admins == {ROLE, PERSON}
     assert settings.handover_channel == ROLE
     assert (settings.shard_ids, settings.shard_count) == ((0, 1, 2, 5), 6)
@@ -40,6 +42,7 @@ def test_settings_are_read() -> None:
     assert settings.file_hosts == CDN_HOSTS | {"127.0.0.1"}
     plain = read_settings({"DISCORD_BOT_TOKEN": "abc"})
     assert plain is not None
+    assert plain.reads_messages
     assert (plain.api_url, plain.file_hosts, plain.shard_count) == (API_URL, CDN_HOSTS, None)
 
 
@@ -55,10 +58,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
                 "DISCORD_SHARD_COUNT": "none",
                 "DISCORD_API_URL": "discord.com",
                 "DISCORD_GATEWAY_URL": "https://discord.com",
+                "DISCORD_MESSAGE_CONTENT": "maybe",
                 "RETENTION_DAYS": "x",
             }
         )
-    assert len(caught.value.problems) == 8
+    assert len(caught.value.problems) == 9
     assert not any("abc" in problem for problem in caught.value.problems)
 
 
