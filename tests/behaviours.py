@@ -325,6 +325,7 @@ CORE = (
     Behaviour("core.handbook", "A handbook is a file or folder; what is wrong with it is named.", "design 6"),
     Behaviour("core.progress", "What a turn has done is read from its entries alone.", "design 4"),
     Behaviour("history.window", "The window is a valid end of the record within its budget.", "design 6"),
+    Behaviour("history.counted", "The window goes by what the endpoint counts, once it has.", "issue 3"),
     Behaviour("history.steps", "The window moves in large steps.", "facts/performance, prompt cache"),
     Behaviour("history.replay", "A replay shows what the model was sent before each answer.", "issue 3"),
     Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
