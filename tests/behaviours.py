@@ -189,6 +189,7 @@ CRASHES = (
 )
 
 MACHINES = (
+    Behaviour("machines.connections", "A command that was cut off, or a closed connection, costs no other.", "F13"),
     Behaviour("machines.address", "REDIS_URL names one Redis, a cluster or sentinels; its forms are told.", "issue 3"),
     Behaviour("machines.cluster", "The mailbox and shared state keep their word on a Redis Cluster.", "design 5"),
     Behaviour("machines.one_of_three", "A master that is away costs only the threads that it keeps.", "issue 3"),

@@ -69,7 +69,8 @@ async def test_text_comes_in_deltas_and_whole_at_the_end(model: ScriptedModel, c
     text, completion = await answer(chat)
     assert text == completion.text == "Grüße aus Grönland 🛷 und Tschüss"
     assert completion.finish_reason == "stop"
-    assert completion.usage == Usage(input_tokens=100, output_tokens=20)
+    sent = len(model.requests[-1].body)
+    assert completion.usage == Usage(input_tokens=100, output_tokens=20, request_bytes=sent)
 
 
 @pytest.mark.behaviour("model.stream")
@@ -154,7 +155,8 @@ async def test_other_ways_to_say_the_same(
 async def test_usage_without_choices_is_kept(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(sends(chunk(usage=USAGE_FIRST), chunk({"content": "a"}, "stop")))
     _, completion = await answer(chat)
-    assert completion.usage == Usage(input_tokens=7, output_tokens=0, cached_tokens=5)
+    sent = len(model.requests[-1].body)
+    assert completion.usage == Usage(input_tokens=7, output_tokens=0, cached_tokens=5, request_bytes=sent)
 
 
 @pytest.mark.behaviour("model.dialects")
