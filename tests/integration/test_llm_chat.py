@@ -118,6 +118,30 @@ async def test_a_character_cut_between_packets_arrives_whole(model: ScriptedMode
 USAGE_FIRST = {"prompt_tokens": 7, "completion_tokens": None, "prompt_tokens_details": {"cached_tokens": 5}}
 
 
+@pytest.mark.behaviour("model.stream")
+async def test_the_first_words_come_one_by_one_and_later_ones_a_few_at_a_time(
+    model: ScriptedModel, chat: OpenAIChat
+) -> None:
+    """The endpoint thinks for a moment after its first word, and then says each word by itself."""
+    words = [f"word{number} " for number in range(40)]
+    reply = play.held(*words)
+    model.plays(reply)
+
+    async def speaks() -> None:
+        for place, pause in enumerate(reply.pauses):
+            await pause.reached.wait()
+            if not place:
+                await asyncio.sleep(0.12)
+            pause.release()
+
+    speaking = asyncio.create_task(speaks())
+    heard = [item.text async for item in chat.stream(ASK) if isinstance(item, TextDelta)]
+    await speaking
+    assert "".join(heard) == "".join(words)
+    assert heard[0] == words[0]
+    assert len(heard) < len(words) / 2
+
+
 @pytest.mark.behaviour("model.dialects")
 @pytest.mark.parametrize(
     ("steps", "text"),
