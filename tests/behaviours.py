@@ -195,9 +195,7 @@ MACHINES = (
     Behaviour("machines.one_of_three", "A master that is away costs only the threads that it keeps.", "issue 3"),
     Behaviour("machines.failover", "After a fail-over the old owner is rejected and talks go on.", "F10, F11"),
     Behaviour("machines.lost_replies", "What Redis did and nobody heard of is not done twice.", "F13"),
-    Behaviour(
-        "machines.claims", "No thread waits for another's claim, or behind whoever was woken later.", "issue 3"
-    ),
+    Behaviour("machines.claims", "No thread waits for another's claim, or behind whoever was woken later.", "issue 3"),
     Behaviour("machines.flood", "A flood in one thread is refused beyond its limit and keeps no other waiting.", "F20"),
     Behaviour("machines.workers_away", "What came while no worker was there is answered in order.", "F21"),
     Behaviour("machines.killed", "Redis is killed and started again: what was accepted is answered once.", "F07"),
