@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -59,10 +59,12 @@ class Calls:
 
     Args:
         api_url: where the API is.
+        waited: told of each wait that Slack asks for, in seconds.
     """
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, waited: Callable[[float], None] = lambda seconds: None) -> None:
         self._api_url = api_url
+        self._waited = waited
         self._session: aiohttp.ClientSession | None = None
         self._not_before: dict[tuple[str, str], float] = {}
 
@@ -123,6 +125,7 @@ class Calls:
                     raise
                 retry_after_s = failure.retry_after_s or 1.0
                 self._not_before[key] = time.monotonic() + retry_after_s
+                self._waited(retry_after_s)
                 log.warning("slack_rate_limited", method=method, retry_after_s=retry_after_s)
 
     async def respond(

@@ -62,7 +62,7 @@ class SlackPlatform:
         self._settings = settings
         self._resources = resources
         self._intake: Intake | None = None
-        self._calls = Calls(settings.api_url)
+        self._calls = Calls(settings.api_url, resources.waited)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
         self._people = People(settings, state, self._installations, self._calls)
         self._aliases = Aliases(state)

@@ -19,6 +19,7 @@ from tests.servers.discord.values import Channel, ChannelType
 from tests.servers.openai import ScriptedModel, held, reads, says
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Town, as_read, discord_stage, frontdesk
+from tests.stages.meters import Meters
 from tests.stages.play import WAIT_S, record, results_of
 
 MESSAGES, MESSAGE, THREADS = r"/channels/\d+/messages", r"/channels/\d+/messages/\d+", r".*/threads"
@@ -138,15 +139,19 @@ async def test_a_question_that_is_gone_fails_no_answer(stage: DiscordStage, mode
 # ---------------------------------------------------------------------------------------------------------- limits
 
 
-@pytest.mark.behaviour("discord.limits")
+@pytest.mark.behaviour("discord.limits", "operate.waits")
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
 async def test_a_429_is_waited_for(scope: str, stage: DiscordStage, model: ScriptedModel) -> None:
     await greeted(stage, model)
+    meters = Meters()
+    await meters.begin()
     stage.server.faults.next("POST", MESSAGES, ratelimited(0.3, scope=scope))
     stage.server.faults.next("PATCH", MESSAGE, ratelimited(0.3, scope=scope))
     model.plays(says("Patience."))
     await stage.say("quickly!")
     assert await stage.answer() == "Patience."
+    assert await meters.added("frontdesk_rate_limit_waits_total", where="discord") >= 1
+    assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="discord") > 0.1
     assert stage.server.buckets.invalid <= 2
     assert len(stage.server.answers(stage.place)) == 2
 
