@@ -590,6 +590,7 @@ SLACK = (
     Behaviour(
         "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
     ),
+    Behaviour("slack.storm", "Whatever fails at random, every question has its one answer.", "F46, F47"),
     Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
 )
