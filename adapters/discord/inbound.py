@@ -333,6 +333,12 @@ def _referenced(message: Json) -> Json | None:
     return referenced if isinstance(referenced, dict) else None
 
 
+def replied_to(message: Json, me: str) -> str:
+    """The message of ours that a message replies to, if it does."""
+    referenced = _referenced(message)
+    return str(referenced["id"]) if referenced is not None and str(referenced["author"]["id"]) == me else ""
+
+
 def _quoted(message: Json, me: Self) -> str:
     """What a message brings along: the text that it forwards, or the one of another person that it replies to."""
     parts = []

@@ -229,7 +229,7 @@ class DiscordReply:
         for _ in range(6):  # a deleted first post, then thread, channel, direct messages
             place = await self._open()
             if (found := await self._posted(index, place, part)) is not None:
-                await self._keep(index, place.channel, found)
+                await self._keep(index, place, found)
                 if not await self._edit(index, f"{place.channel}/{found}", body, part):
                     continue
                 return
@@ -253,16 +253,18 @@ class DiscordReply:
                 else:
                     raise
                 continue
-            await self._keep(index, place.channel, str(message["id"]))
+            await self._keep(index, place, str(message["id"]))
             if str(message.get("content", "")).strip() != body["content"].strip():
                 # The nonce gave back what an earlier try had posted.
                 await self._edit(index, f"{place.channel}/{message['id']}", body, part)
             return
         raise Permanent("undeliverable")
 
-    async def _keep(self, index: int, channel: str, message: str) -> None:
-        await self._lease.refs.put(str(index), f"{channel}/{message}")
+    async def _keep(self, index: int, place: Place, message: str) -> None:
+        await self._lease.refs.put(str(index), f"{place.channel}/{message}")
         self._owned_at = time.monotonic()
+        if not place.is_thread and not place.private:
+            await self._threads.note(message, self._lease.thread)
 
     async def _stay_owner(self) -> None:
         """Ask whether the thread is ours still, if that was last heard a while ago: this process may have been paused.

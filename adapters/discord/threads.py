@@ -8,6 +8,7 @@ directions are kept in shared state before anything is posted, so that no messag
 | `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
 | `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
 | `origin/<key>`       | how a conversation began that no message began (`Origin`) |
+| `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
 """
 
 from __future__ import annotations
@@ -104,6 +105,15 @@ class Threads:
         self._seen[thread] = key
         if len(self._seen) > _CACHED:
             self._seen.popitem(last=False)
+
+    async def conversation_of(self, message: str) -> ThreadKey | None:
+        """The conversation that a message in a channel belongs to, where there could be no thread for it."""
+        kept = await self._state.get(f"said/{message}")
+        return None if kept is None else ThreadKey.parse(kept.decode())
+
+    async def note(self, message: str, key: ThreadKey) -> None:
+        """Remember that a message in a channel belongs to this conversation."""
+        await self._state.set(f"said/{message}", str(key).encode(), ttl_s=self._keep_s)
 
     async def begin(self, key: ThreadKey, origin: Origin) -> None:
         """Remember how a conversation began."""

@@ -1,17 +1,18 @@
-"""Discord without the Message Content intent: what is hidden is not missed, and there are other ways in."""
+"""Discord with less than everything: without the Message Content intent, or without the right to make threads."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.messages import ThreadKey
 from tests.servers.discord import DiscordServer
-from tests.servers.discord.values import Intent
+from tests.servers.discord.values import Intent, Message, P
 from tests.servers.openai import ScriptedModel, says
-from tests.stages.discord import DiscordStage, Town, discord_stage
-
-pytestmark = pytest.mark.behaviour("discord.unprivileged")
+from tests.stages.discord import DiscordStage, Town, discord_stage, is_finished
+from tests.stages.play import WAIT_S
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ async def town() -> AsyncIterator[Town]:
         yield Town(server)
 
 
+@pytest.mark.behaviour("discord.unprivileged")
 async def test_a_mention_a_direct_message_and_a_command_are_answered(
     own: dict[str, str], model: ScriptedModel, town: Town
 ) -> None:
@@ -45,3 +47,38 @@ async def test_a_mention_a_direct_message_and_a_command_are_answered(
         await town.server.until(
             lambda: [c for c in town.server.world.channels.values() if "By command!" in town.server.answers(c)]
         )
+
+
+@pytest.mark.behaviour("discord.places")
+async def test_where_there_can_be_no_thread_a_reply_goes_on_with_the_conversation(
+    variables: dict[str, str], model: ScriptedModel, town: Town
+) -> None:
+    town.server.world.forbid(town.channel, P.CREATE_PUBLIC_THREADS)
+    async with discord_stage(variables, town=town) as stage:
+        model.plays(says("Which order?"), says("It is on its way."), says("Hello!"))
+        ada = stage.me
+        question = ada.write(town.channel, f"{town.server.mention} where is it?")
+        asked = (await town.server.until(lambda: _answers(town, "Which order?")))[0]
+        reply = ada.write(town.channel, "123123", replies_to=asked)
+        await town.server.until(lambda: _answers(town, "It is on its way."))
+        assert "where is it?" in str(model.requests[-1].messages)
+        ada.edit(reply, "123124")
+        key = ThreadKey(
+            platform="discord", space=str(town.guild.id), channel=str(town.channel.id), root=str(question.id)
+        )
+        async with asyncio.timeout(WAIT_S):
+            while "123124" not in str([entry.turn for entry in (await stage.app.mailbox.load(key)).entries]):
+                await asyncio.sleep(0.02)
+        ada.write(town.channel, f"{town.server.mention} something else")
+        await town.server.until(lambda: _answers(town, "Hello!"))
+        assert "where is it?" not in str(model.requests[-1].messages)
+        assert not [channel for channel in town.server.world.channels.values() if channel.is_thread]
+
+
+def _answers(town: Town, text: str) -> list[Message]:
+    """Answers that stand finished in the channel and read so."""
+    return [
+        message
+        for _, message in sorted(town.channel.messages.items())
+        if message.content == text and is_finished(message)
+    ]
