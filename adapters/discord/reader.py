@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 
 from adapters.discord.atlas import Atlas
-from adapters.discord.inbound import DIRECT, Place, is_human_message, replied_to, to_edit, to_key, to_message
+from adapters.discord.inbound import DIRECT, is_human_message, replied_to, to_edit, to_key, to_message
+from adapters.discord.places import Place
 from adapters.discord.rest import Refused, Rest
 from adapters.discord.threads import Threads
 from bot.messages import IncomingMessage, MessageEdited, ThreadKey
