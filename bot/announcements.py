@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 AGAIN_S = 15.0
 """How soon what could not be said is tried again."""
+
+PATIENCE_S = 2.0
+"""How long a platform may take; whoever waits for the announcement goes on then."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, tag="say"):
@@ -77,18 +81,22 @@ class Announcements:
         await self._try(platform, row)
         return True
 
+    async def _bring(self, platform: Platform, item: Said | Shown) -> None:
+        if isinstance(item, Said):
+            await platform.say(item.thread, item.text, key=item.key)
+        elif (card := await self._state.get(f"card/{item.card}")) is not None:
+            await platform.notify("", msgspec.json.decode(card, type=Card))
+
     async def _try(self, name: str, row: bytes) -> None:
         platform = self._platforms.get(name)
         if platform is None:
             return
         item = _ITEMS.decode(row)
         try:
-            if isinstance(item, Said):
-                await platform.say(item.thread, item.text, key=item.key)
-            elif (card := await self._state.get(f"card/{item.card}")) is not None:
-                await platform.notify("", msgspec.json.decode(card, type=Card))
-        except Transient as failure:
-            log.warning("announcement_waits", reason=failure.reason)
+            async with asyncio.timeout(PATIENCE_S):
+                await self._bring(platform, item)
+        except (Transient, TimeoutError) as failure:
+            log.warning("announcement_waits", reason=str(failure) or "platform_slow")
             return
         except Permanent as failure:
             log.error("announcement_impossible", reason=failure.reason, kind=type(item).__name__)

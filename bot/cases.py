@@ -70,13 +70,13 @@ class Cases:
         Repeated under the same id it does what was left undone.
         """
         known = await self.find(thread)
-        await self._mailbox.hand_over(thread)
-        if known is not None and known.id != case_id and known.is_open:
-            return False
-        if known is None or known.id != case_id:
+        is_news = known is None or known.id == case_id or not known.is_open
+        if known is None or (is_news and known.id != case_id):
             await self._open(thread, await self._case(thread, case_id, person, reason))
-        await self.show(thread)
-        return True
+        if is_news:
+            await self.show(thread)
+        await self._mailbox.hand_over(thread)  # last: from here on nobody does the rest again
+        return is_news
 
     async def take(self, thread: ThreadKey, by: Person, customer: Person, *, case_id: str) -> Case:
         """A colleague has the thread; the bot stops at once.
@@ -96,13 +96,12 @@ class Cases:
 
     async def end(self, thread: ThreadKey, by: Person, stage: Stage) -> Case | None:
         """The bot has the thread again; the case that was open, as it ended."""
+        known, case = await self.find(thread), None
+        if known is not None and (known.is_open or (known.stage is Stage.BACK and stage is Stage.CLOSED)):
+            case = await self.change(thread, lambda old: replace(old, stage=stage, assignee=by, waiting=None))
+            await self._settle(thread)
+            await self.show(thread)
         await self._mailbox.hand_back(thread)
-        await self._settle(thread)
-        known = await self.find(thread)
-        if known is None or not (known.is_open or (known.stage is Stage.BACK and stage is Stage.CLOSED)):
-            return None
-        case = await self.change(thread, lambda old: replace(old, stage=stage, assignee=by, waiting=None))
-        await self.show(thread)
         return case
 
     async def heard(self, thread: ThreadKey, turns: Sequence[Turn]) -> None:

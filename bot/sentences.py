@@ -4,6 +4,10 @@ APOLOGY = (
     "I'm sorry, something on our side is not working at the moment and I could not answer. Your message is kept. "
     "Please try again in a little while."
 )
+STATE_LOST = (
+    "I'm sorry, because of a fault on our side I have lost this conversation and cannot answer your last message. "
+    "Please write it again."
+)
 STEP_LIMIT = (
     "I'm sorry, I could not finish this: it took more steps than I am allowed. Could you ask for one part of it, or "
     "shall I open a ticket for a colleague?"

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -67,18 +66,16 @@ class Calls:
         self._session: aiohttp.ClientSession | None = None
         self._not_before: dict[tuple[str, str], float] = {}
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Keep connections open between calls; outside of it each call makes its own."""
-        if self._session is not None:
-            yield
-            return
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
-            self._session = session
-            try:
-                yield
-            finally:
-                self._session = None
+    def open(self) -> None:
+        """Keep connections open between calls from here on; before, each call makes its own."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+
+    async def aclose(self) -> None:
+        """Close them."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def client(self, token: SecretStr | None = None) -> AsyncWebClient:
         """The SDK's client, which retries nothing by itself: whether a call may be repeated is for us to know."""

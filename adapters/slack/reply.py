@@ -8,13 +8,13 @@ from contextlib import suppress
 import structlog
 
 from adapters.slack.aliases import Aliases
-from adapters.slack.markdown import split
 from adapters.slack.part import Part
 from adapters.slack.posts import Line, Posts
 from adapters.slack.render import PART_CHARS, closing, status_of
 from adapters.slack.status import THINKING, Status
 from bot.conversation import NoteTurn, UserTurn
 from bot.errors import BotError, LeaseLost, Permanent, Transient
+from bot.markdown import split
 from bot.ports import Activity, Lease, Reply, ToolStarted
 from bot.tasks import end
 

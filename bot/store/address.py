@@ -5,14 +5,18 @@
     redis+cluster://[user:password@]host:port[,host:port …]
     redis+sentinel://[user:password@]host:port[,host:port …]/service[/db]
 
-`rediss+cluster` and `rediss+sentinel` are the same over TLS. User and password are those of the Redis servers.
+`rediss+cluster` and `rediss+sentinel` are the same over TLS, to the sentinels too. User and password are those of the
+Redis servers. At the end may follow, as after `?` in any address:
+
+    ssl_ca_certs=/path/to/ca.pem                        whom to trust, where that is not who the machine trusts
+    sentinel_username=user&sentinel_password=password   of the sentinels, where they want any
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio.connection import ConnectionPool
 
@@ -50,12 +54,14 @@ class Sentinels:
 
     Args:
         login: what the client is given to log in to the master with, TLS included.
+        asking: the same for the sentinels.
     """
 
     nodes: tuple[tuple[str, int], ...]
     service: str
     db: int
     login: dict[str, Any]
+    asking: dict[str, Any]
 
 
 Address = One | Cluster | Sentinels
@@ -82,7 +88,16 @@ def _many(url: str, kind: str, *, is_tls: bool) -> Address:
     user, _, hosts = parts.netloc.rpartition("@")
     nodes = tuple(_node(host, _PORTS[kind]) for host in hosts.split(","))
     name, _, password = user.partition(":")
-    login: dict[str, Any] = {"username": unquote(name) or None, "password": unquote(password) or None, "ssl": is_tls}
+    more = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    trust: dict[str, Any] = {"ssl": is_tls}
+    if "ssl_ca_certs" in more:
+        trust["ssl_ca_certs"] = more.pop("ssl_ca_certs")
+    login = {"username": unquote(name) or None, "password": unquote(password) or None, **trust}
+    asking = trust
+    if kind == "sentinel":
+        asking = {part: more.pop(f"sentinel_{part}", None) for part in ("username", "password")} | trust
+    if more:
+        raise ValueError("there is no such option")
     if kind == "cluster":
         if parts.path.strip("/") not in ("", "0"):
             raise ValueError("a cluster has one database, 0")
@@ -90,7 +105,7 @@ def _many(url: str, kind: str, *, is_tls: bool) -> Address:
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("a service is needed")
-    return Sentinels(nodes=nodes, service=unquote(service), db=int(db or 0), login=login)
+    return Sentinels(nodes=nodes, service=unquote(service), db=int(db or 0), login=login, asking=asking)
 
 
 def _node(text: str, port: int) -> tuple[str, int]:

@@ -150,7 +150,7 @@ class Connections:
                 self.listener = cast("Redis", _Cluster(**_cluster(address, LISTENERS, LISTEN_S)))
             case Sentinels():
                 times = {"socket_timeout": NODE_S / 2, "socket_connect_timeout": NODE_S / 2}
-                sentinel_kwargs = {**times, "retry": _NEVER}
+                sentinel_kwargs = {**times, "retry": _NEVER, **address.asking}
                 self._sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
                 self.commands = _Prompt.from_pool(_pool(self._sentinel, address, CONNECTIONS, NODE_S))
                 self.listener = Redis.from_pool(_pool(self._sentinel, address, LISTENERS, LISTEN_S))

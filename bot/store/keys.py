@@ -38,6 +38,7 @@ FIELDS = {
     "begins": "index on the record of this turn's first row",
     "author": "id of the person whom this turn serves",
     "count": "pieces of mail that this turn settles",
+    "fault": "why an attempt at this turn was given back, where it was not the process that ended",
     "out": "the committed reply, JSON",
     "settled": "owner token of the turn that was settled last",
     "mode": "who has the thread: bot, paused, human",

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
+import structlog
 
 from bot.conversation import Conversation, Entry, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.errors import UnknownVersion
 from bot.messages import Person, ThreadKey
 from bot.observe import GIVEN_UP
 from bot.ports import Address, Backlog, DeadLetter, Found, Lease, Mode, Order, Put, Reply
@@ -26,8 +28,13 @@ from bot.store.keys import Partition, partition_of
 from bot.store.letters import LetterBox, write_letter
 from bot.store.lua import Scripts
 
+log = structlog.get_logger(__name__)
+
 FIND_ROWS = 200
 """Rows read at once when a message is looked for from the end of a record."""
+
+NEWER_S = 1.0
+"""How long a thread that a newer version has written to is left to workers of that version."""
 
 _PROBE_MS = 60_000
 
@@ -167,7 +174,15 @@ class RedisMailbox:
             [at.due, at.inbox(thread), at.turns(thread), at.meta(thread)],
             [str(thread), score, token, _ms(limits.lease_s), limits.batch],
         )
-        return None if isinstance(opened, bytes) else self._lease(thread, token, *opened)
+        if isinstance(opened, bytes):
+            return None
+        try:
+            return self._lease(thread, token, *opened)
+        except (UnknownVersion, ValueError):  # a mode or an order of a newer version is none of ours either
+            log.warning("newer_version", thread=str(thread))
+            keys, delay_ms = [at.due, at.wake, at.meta(thread)], _ms(NEWER_S)
+            await self._scripts.fenced("release", keys, [str(thread), token, delay_ms, 1])
+            return None
 
     async def wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
         """The thread for which mail has come, as soon as it does; nothing when none came for `timeout_s`."""
@@ -178,7 +193,7 @@ class RedisMailbox:
     def _lease(
         self, thread: ThreadKey, token: str, state: list[bytes | None], window: bytes, rows: list[bytes]
     ) -> Lease:
-        turn, step, attempts, begins, mode, order, out, refs = state
+        turn, step, attempts, begins, mode, order, out, refs, fault = state
         return Lease(
             thread=thread,
             token=token,
@@ -191,6 +206,7 @@ class RedisMailbox:
             order=Order(_text(order)) if order else None,
             committed=Reply(**orjson.loads(out)) if out else None,
             exhausted=int(attempts or 0) > self.limits.attempts,
+            fault=_text(fault or b""),
             refs=RedisRefs(self, thread, token, orjson.loads(refs or b"{}")),
         )
 
@@ -270,14 +286,24 @@ class RedisMailbox:
         )
         return _ordered(lease, order)
 
-    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False) -> None:
-        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain)."""
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False, fault: str = "") -> None:
+        """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain), `fault` says why."""
         at = self._at(lease.thread)
         await self._scripts.fenced(
             "release",
             [at.due, at.wake, at.meta(lease.thread)],
-            [str(lease.thread), lease.token, _ms(delay_s), int(refund)],
+            [str(lease.thread), lease.token, _ms(delay_s), int(refund), fault],
         )
+
+    async def is_gone(self, lease: Lease) -> bool:
+        """Whether the store has lost the thread as a whole: after a flush, or in another database.
+
+        A fail-over that lost the claim alone leaves the mail, and the turn is run again.
+        """
+        at = self._at(lease.thread)
+        with mapped():
+            left = await self._redis.exists(at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread))
+        return not left
 
     async def keep_ref(self, thread: ThreadKey, token: str, part: str, message_id: str) -> None:
         """Keep the platform message id of a part of the answer; fenced."""

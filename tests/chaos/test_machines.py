@@ -15,9 +15,10 @@ from bot.messages import ThreadKey
 from bot.ports import Lease, Put, Reply
 from bot.store.client import Connections
 from bot.store.keys import partition_of
+from tests.servers.certificate import certified
 from tests.servers.openai import ScriptedModel, held
 from tests.servers.process import FrontdeskProcess
-from tests.servers.redis import RedisServer, cluster, cluster_url, pair, until
+from tests.servers.redis import RedisServer, cluster, cluster_url, pair, serving, until
 from tests.stages.customers import Archive, Customer, archive, echoes
 from tests.stages.play import environment
 from tests.talk import a_thread, answered, said
@@ -229,4 +230,38 @@ async def test_a_sentinel_that_knows_no_master_is_unavailable_and_not_a_fault(tm
         connections = Connections(f"redis+sentinel://127.0.0.1:{sentinel.port}/unknown/0")
         with pytest.raises(Transient):
             await connections.ping()
+        await connections.aclose()
+
+
+PASSWORD, GUARDS_PASSWORD = "only-of-this-test", "of-its-sentinel"
+
+
+@pytest.mark.behaviour("machines.address", "machines.failover")
+async def test_sentinels_and_masters_with_passwords_of_their_own_are_reached_over_tls(tmp_path: Path) -> None:
+    authority, certificate = certified(tmp_path)
+    tls = {"tls-cert-file": str(certificate), "tls-key-file": str(certificate), "tls-ca-cert-file": str(authority)}
+    tls |= {"tls-auth-clients": "no", "tls-replication": "yes", "port": "0"}
+    trust = {"ssl": True, "ssl_ca_certs": str(authority)}
+    master = RedisServer(tmp_path / "master", {**tls, "requirepass": PASSWORD}, login={**trust, "password": PASSWORD})
+    lines = [f"{name} {value}" for name, value in {**tls, "requirepass": GUARDS_PASSWORD}.items()]
+    lines += [f"sentinel monitor desk 127.0.0.1 {master.port} 1", f"sentinel auth-pass desk {PASSWORD}"]
+    sentinel = RedisServer(tmp_path / "sentinel", file="\n".join(lines), login={**trust, "password": GUARDS_PASSWORD})
+    with serving(master, sentinel):
+        right = f"?ssl_ca_certs={authority}&sentinel_password={GUARDS_PASSWORD}"
+        await reach(f"rediss+sentinel://:{PASSWORD}@127.0.0.1:{sentinel.port}/desk/0{right}")
+        for user, service, more in (
+            ("wrong", "desk", right),
+            (PASSWORD, "desk", right.replace(GUARDS_PASSWORD, "wrong")),
+            (PASSWORD, "desk", f"?sentinel_password={GUARDS_PASSWORD}"),  # nobody whom this machine trusts
+        ):
+            with pytest.raises(Transient):
+                await reach(f"rediss+sentinel://:{user}@127.0.0.1:{sentinel.port}/{service}/0{more}")
+
+
+async def reach(url: str) -> None:
+    """Connect, and see that what is reached is a master."""
+    connections = Connections(url)
+    try:
+        await connections.ping()
+    finally:
         await connections.aclose()

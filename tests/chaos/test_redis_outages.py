@@ -6,15 +6,24 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis import Redis
+from redis.exceptions import BusyLoadingError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from bot.conversation import AssistantTurn
+from bot.sentences import STATE_LOST
 from bot.store.client import ANSWER_S
+from bot.store.keys import Partition
 from tests.servers.openai import ScriptedModel, held
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis import RedisServer, serving
 from tests.stages.customers import Archive, Customer, archive, becomes, echoes, status
-from tests.stages.play import environment
+from tests.stages.play import environment, played
+from tests.stages.slack import slack_stage
+from tests.stages.web import page_stage
 
 ACKNOWLEDGED_S = 2.0
 """Slack takes an event for lost after three."""
@@ -111,12 +120,32 @@ async def test_redis_is_emptied_in_the_middle_of_a_turn_and_the_thread_works_aft
         client.flushall()
     for pause in slow.pauses:
         pause.release()
-    await becomes(lambda: '"fenced"' in process.printed)
+    await becomes(lambda: '"outcome": "state_lost"' in process.printed)
     customer.accepted.clear()
     await customer.say("second")
     await kept.assert_answered([customer])
     assert "crashed" not in process.printed
     assert "Traceback" not in process.printed
+
+
+@pytest.mark.behaviour("machines.emptied")
+async def test_whoever_waited_for_an_answer_when_redis_was_emptied_is_asked_to_repeat(
+    server: RedisServer, model: ScriptedModel, tmp_path: Path
+) -> None:
+    slow = held("Half of ", "an answer.")
+    model.plays(slow)
+    async with slack_stage(environment(tmp_path, server.url, model)) as stage:
+        await stage.say("first")
+        await slow.pause.reached.wait()
+        with server.client() as client:
+            client.flushall()
+        for pause in slow.pauses:
+            pause.release()
+        await stage.slack.until(lambda: STATE_LOST in stage.shown())
+        await stage.write("@Frontdesk second")
+        await stage.slack.until(lambda: any(shown.startswith("Re: ") for shown in stage.shown()))
+        assert stage.shown().count(STATE_LOST) == 1
+        assert not any("an answer." in shown for shown in stage.shown())
 
 
 @pytest.mark.behaviour("machines.readonly")
@@ -149,6 +178,117 @@ async def test_scripts_that_are_forgotten_under_load_are_not_missed(
     await talks
     assert not refusals(customers)
     await kept.assert_answered(customers)
+
+
+@pytest.mark.behaviour("machines.busy")
+async def test_a_redis_that_is_held_up_by_a_script_is_waited_for(
+    server: RedisServer, process: FrontdeskProcess, kept: Archive, model: ScriptedModel
+) -> None:
+    slow = held("Half of ", "an answer.")
+    model.plays(slow)
+    first, others = Customer(process.url), [Customer(process.url) for _ in range(4)]
+    await first.say("hello")
+    await slow.pause.reached.wait()
+    with server.client() as client, server.client() as watchman:
+        client.config_set("busy-reply-threshold", 10)
+        endless = asyncio.create_task(asyncio.to_thread(refused_by, client, "while true do end"))
+        await becomes(lambda: refused_by(watchman, "return 1") == "BUSY")
+        # The running turn has to be committed while everybody is told to wait.
+        for pause in slow.pauses:
+            pause.release()
+        talks = [asyncio.create_task(other.talk(2)) for other in others]
+        await becomes(lambda: all(other.refused for other in others))
+        watchman.script_kill()
+        await endless
+    await asyncio.gather(*talks)
+    assert refusals(others) == {503}
+    (answer,) = [turn.text for turn in await kept.turns(first) if isinstance(turn, AssistantTurn)]
+    assert answer == "Half of an answer."
+    await kept.assert_answered([first, *others])
+    assert "Traceback" not in process.printed
+
+
+@pytest.mark.behaviour("machines.loading")
+async def test_a_redis_that_loads_a_large_file_is_waited_for(
+    server: RedisServer, process: FrontdeskProcess, kept: Archive
+) -> None:
+    with server.client() as client, client.pipeline(transaction=False) as pipe:
+        for number in range(5_000):
+            pipe.set(f"ballast:{number}", number)
+        pipe.execute()
+    customers = [Customer(process.url) for _ in range(4)]
+    talks = [asyncio.create_task(customer.talk(4)) for customer in customers]
+    await becomes(lambda: said(customers) >= 4)
+    server.kill()
+    server.start({"key-load-delay": "400"})  # microseconds: as if the file had gigabytes
+    with server.client() as client:
+        await becomes(lambda: is_loading(client))
+        await becomes(lambda: all(customer.refused for customer in customers))
+        assert await status(process.url, "/readyz") == 503
+    await asyncio.gather(*talks)
+    assert refusals(customers) == {503}
+    await kept.assert_answered(customers)
+    assert "Traceback" not in process.printed
+
+
+@pytest.mark.behaviour("machines.clock")
+@pytest.mark.parametrize(("jump_s", "lease_s"), [(61, 60), (-60, 3)])
+async def test_the_clock_of_redis_jumps_and_nobody_is_answered_twice(
+    jump_s: int, lease_s: int, server: RedisServer, kept: Archive, model: ScriptedModel, tmp_path: Path
+) -> None:
+    slow = held("Half of ", "an answer.")
+    model.plays(slow)
+    variables = environment(tmp_path, server.url, model, LEASE_S=str(lease_s))
+    async with played(variables) as app, played(variables):
+        customer, other = Customer(app.url), Customer(app.url)
+        await customer.say("before")
+        await slow.pause.reached.wait()
+        with server.client() as client:
+            jump(client, jump_s)
+            if jump_s > 0:  # somebody takes over, long before the next heartbeat of the one who works
+                await model.asked(2)
+            else:  # a heartbeat counts from the clock as it is, or a worker that dies would be missed for a minute
+                await becomes(lambda: 0 <= lasts_s(client, customer) <= lease_s)
+        for pause in slow.pauses:
+            pause.release()
+        await other.talk(2)
+        await kept.assert_answered([customer, other])
+        async with page_stage(app.url, customer.root) as page:
+            answer = await page.answer()
+            assert page.answers() == [answer]
+
+
+def jump(client: Redis, seconds: int) -> None:
+    """The clock jumps: by it, all that is planned is that much nearer, or farther off; no other times are kept."""
+    planned: Any = client.zrange(Partition(0).due, 0, -1)
+    for thread in planned:
+        client.zincrby(Partition(0).due, -seconds * 1000, thread)
+
+
+def refused_by(client: Redis, script: str) -> str:
+    """What Redis says to a script, in its first word; nothing when it runs it."""
+    try:
+        client.eval(script, 0)
+    except ResponseError as error:
+        return str(error).split(maxsplit=1)[0]
+    return ""
+
+
+def is_loading(client: Redis) -> bool:
+    try:
+        client.ping()
+    except BusyLoadingError:
+        return True
+    except RedisConnectionError:
+        return False
+    raise AssertionError("it loaded faster than it could be asked")
+
+
+def lasts_s(client: Redis, customer: Customer) -> float:
+    """How long a thread is somebody's, by the clock of Redis."""
+    score = client.zscore(Partition(0).due, str(customer.thread))
+    seconds, microseconds = client.time()
+    return 0.0 if score is None else score / 1000 - seconds - microseconds / 1e6
 
 
 @pytest.mark.behaviour("machines.full_disk")

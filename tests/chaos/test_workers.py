@@ -160,7 +160,7 @@ async def test_a_message_that_always_crashes_is_given_up_and_the_thread_goes_on(
         await customer.say("poison")
         await kept.settled()
         reasons = [letter.reason for letter in await kept.mailbox.dead_letters()]
-        assert reasons == (["crash"] if closes else ["crash", "undeliverable: crash"])
+        assert reasons == (["error"] if closes else ["error", "undeliverable: error"])
         await customer.say("and now?")
         await kept.settled()
         assert await answers(kept, customer) == [APOLOGY, f"Re: {customer.accepted[-1]}"]

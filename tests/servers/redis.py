@@ -33,27 +33,36 @@ class RedisServer:
         folder: its data; made when absent.
         settings: beside those that every server of a test has.
         file: a configuration file that it reads, and may write (a sentinel does).
+        login: what a client needs beside the port: a password, TLS.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None, *, file: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        file: str = "",
+        login: Mapping[str, Any] | None = None,
+    ) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.folder = folder
         self._settings = {"appendonly": "yes", "appendfsync": "always", **(settings or {})}
         self._file = file
+        self._login = dict(login or {})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, on the data that is there."""
+    def start(self, settings: Mapping[str, str] | None = None) -> None:
+        """Start it, on the data that is there, this time with these settings too."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [str(find_server().path)]
         if self._file:
             path = self.folder / "redis.conf"
-            path.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n{self._file}")
+            path.write_text(f"{self._port()} {self.port}\nbind 127.0.0.1\ndir {self.folder}\n{self._file}")
             command += [str(path), "--sentinel"]
         else:
-            own = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": ""}
-            own |= {"repl-diskless-sync-delay": "0", **self._settings}
+            own = {self._port(): str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": ""}
+            own |= {"repl-diskless-sync-delay": "0", **self._settings, **(settings or {})}
             command += [part for name, value in own.items() for part in (f"--{name}", value)]
         with (self.folder / "log").open("ab") as log:
             # A write beyond a limit on file sizes is an error that Redis can survive only if the signal is ignored.
@@ -73,7 +82,10 @@ class RedisServer:
 
     def client(self) -> Redis:
         """A client that gives up at once."""
-        return Redis(port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5)
+        return Redis(host="127.0.0.1", port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5, **self._login)
+
+    def _port(self) -> str:
+        return "tls-port" if self._login.get("ssl") else "port"
 
     def kill(self) -> None:
         """`kill -9`, and wait until it is gone."""

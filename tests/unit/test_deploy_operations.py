@@ -17,6 +17,7 @@ import pytest
 import typer.main
 import yaml
 
+from bot.admin import COMMANDS
 from bot.cli import cli
 from bot.config import load
 from tests.conftest import missing
@@ -195,6 +196,15 @@ def test_the_commands_that_operators_are_told_are_there() -> None:
 
 
 @pytest.mark.behaviour("deploy.runbook")
+def test_the_orders_that_operators_are_told_are_there() -> None:
+    told = {
+        words.split()[0] for code in (*_code(RUNBOOK), *_code(GUIDE)) for words in re.findall(r"/support (.+)", code)
+    }
+    assert told
+    assert told <= set(COMMANDS)
+
+
+@pytest.mark.behaviour("deploy.runbook")
 def test_the_settings_that_operators_are_told_are_there() -> None:
     explained = (DEPLOY / "env.example").read_text(encoding="utf-8")
     known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", explained, re.MULTILINE))
@@ -211,7 +221,7 @@ def test_the_settings_that_operators_are_told_are_there() -> None:
 
 def _code(text: str) -> list[str]:
     """What stands between backticks, and in blocks of code."""
-    blocks = re.findall(r"^```.*?^```|^    .+$", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"(?s:^```.*?^```)|^    .+$", text, re.MULTILINE)
     return [*blocks, *re.findall(r"`([^`\n]+)`", text)]
 
 

@@ -37,7 +37,16 @@ def test_sentinels_name_the_master_of_a_service() -> None:
         service="my service",
         db=4,
         login={"username": "desk", "password": "secret", "ssl": True},
+        asking={"username": None, "password": None, "ssl": True},
     )
+
+
+def test_sentinels_may_want_a_login_of_their_own_and_a_desk_its_own_authority() -> None:
+    more = "ssl_ca_certs=/etc/desk/ca.pem&sentinel_username=guard&sentinel_password=p%40ss"
+    address = parse_address(f"rediss+sentinel://:secret@one/desk/0?{more}")
+    assert isinstance(address, Sentinels)
+    assert address.login == {"username": None, "password": "secret", "ssl": True, "ssl_ca_certs": "/etc/desk/ca.pem"}
+    assert address.asking == {"username": "guard", "password": "p@ss", "ssl": True, "ssl_ca_certs": "/etc/desk/ca.pem"}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +60,8 @@ def test_sentinels_name_the_master_of_a_service() -> None:
         "redis+cluster://one,,two",
         "redis+cluster://one/3",
         "redis+cluster://one:port",
+        "redis+cluster://one?sentinel_password=hunter2",
+        "redis+sentinel://one/service?timeout=hunter2",
         "redis+sentinel://one:26379",
         "redis+sentinel://one/service/first",
         "redis://one:70000",

@@ -5,7 +5,7 @@ if redis.call('HGET', meta, 'settled') == ARGV[2] then return 'done' end
 if redis.call('HGET', meta, 'token') ~= ARGV[2] then return 'fenced' end
 if ARGV[4] ~= '' then redis.call('RPUSH', KEYS[7], ARGV[4]) end
 redis.call('DECRBY', KEYS[3], redis.call('HGET', meta, 'count'))
-redis.call('HDEL', meta, 'token', 'active', 'step', 'attempts', 'begins', 'author', 'count', 'joined', 'out', 'order', 'refs')
+redis.call('HDEL', meta, 'token', 'active', 'step', 'attempts', 'begins', 'author', 'count', 'joined', 'out', 'order', 'refs', 'fault')
 redis.call('HSET', meta, 'settled', ARGV[2])
 -- Written again: a hash that once held a long value (the reply) keeps the form that takes three times the memory.
 local state = redis.call('HGETALL', meta)

@@ -28,7 +28,7 @@ if redis.call('HGET', meta, 'token') ~= token then
     redis.call('RPUSH', KEYS[3], unpack(taken))
     redis.call('LTRIM', KEYS[2], #taken, -1)
     redis.call('HINCRBY', meta, 'turn', 1)
-    redis.call('HDEL', meta, 'out', 'order', 'refs', 'joined')
+    redis.call('HDEL', meta, 'out', 'order', 'refs', 'joined', 'fault')
     redis.call('HSET', meta, 'active', '1', 'step', '0', 'attempts', '1', 'begins', begins, 'author', author,
       'count', #taken)
   end
@@ -36,5 +36,5 @@ if redis.call('HGET', meta, 'token') ~= token then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), thread)
 end
 local window = redis.call('HGET', meta, 'window') or '0'
-local state = redis.call('HMGET', meta, 'turn', 'step', 'attempts', 'begins', 'mode', 'order', 'out', 'refs')
+local state = redis.call('HMGET', meta, 'turn', 'step', 'attempts', 'begins', 'mode', 'order', 'out', 'refs', 'fault')
 return { state, window, redis.call('LRANGE', KEYS[3], window, -1) }
