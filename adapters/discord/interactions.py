@@ -7,8 +7,9 @@ event: a person, a server and a place that do not fit are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -38,8 +39,10 @@ from bot.ports import SharedState, Verdict
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 CLAIM_S = 900.0
+SOON_S = 1.0
 
 NOT_HERE = "This button does not belong here any more. Please write your question again."
 NOT_YOURS = "This button is for the person who was answered."
@@ -67,9 +70,8 @@ class Interactions:
         """Take an interaction; of several processes that hear of it one does."""
         exchange = Exchange(self._rest, data)
         try:
-            if not await self._state.compare_and_set(f"claim/{exchange.id}", None, b"1", ttl_s=CLAIM_S):
-                return
-            await self._dispatch(exchange, data)
+            if await _soon(self._state.compare_and_set(f"claim/{exchange.id}", None, b"1", ttl_s=CLAIM_S)):
+                await self._dispatch(exchange, data)
         except Transient as failure:
             log.warning("discord_interaction_failed", reason=failure.reason)
             await exchange.tell(BUSY)
@@ -197,7 +199,7 @@ class Interactions:
     # -------------------------------------------------------------------------------------------------------- forms
 
     async def _form_wanted(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
-        form = await self._posts.form(pressed.values[0])
+        form = await _soon(self._posts.form(pressed.values[0]))
         if form is None:
             await exchange.tell(FORM_OVER)
         elif form.person != exchange.person or not _is_of_server(form.thread, data):
@@ -234,6 +236,19 @@ class Interactions:
         if thread.space == DIRECT or (place is not None and place.private and not place.is_thread):
             return Audience.DIRECT
         return Audience.PRIVATE if place is not None and place.private else Audience.PUBLIC
+
+
+async def _soon(looking: Awaitable[T]) -> T:
+    """What has to be known before the first answer, which Discord waits for three seconds.
+
+    Raises:
+        Transient: it takes too long.
+    """
+    try:
+        async with asyncio.timeout(SOON_S):
+            return await looking
+    except TimeoutError:
+        raise Transient("store_slow") from None
 
 
 def _is_of_server(thread: str, data: Json) -> bool:
