@@ -91,10 +91,10 @@ class Catchup:
             log.info("discord_direct_not_noted", reason=failure.reason)
 
     async def alive(self, shards: list[int]) -> None:
-        """These shards hear; what they heard up to now is taken, unless something still waits."""
-        if self.pending or self._lanes.depth:
+        """These shards hear; what they heard is taken up to what still waits."""
+        if self.pending:
             return
-        now = time.time()
+        now = self._lanes.taken_until
         for shard in shards:
             if shard in self._since:
                 await self._state.set(f"alive/{shard}", f"{now:.0f}".encode(), ttl_s=KEEP_S)
