@@ -688,6 +688,11 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour(
+        "discord.unprivileged",
+        "Without the Message Content intent mentions, direct messages and commands are answered.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
     Behaviour(
         "discord.check",
