@@ -236,6 +236,9 @@ class Platform(Protocol):
     async def examine(self) -> Examination:
         """Look at the platform with the settings at hand, and say what an operator has to mend."""
 
+    async def aclose(self) -> None:
+        """Close connections that calls keep open; nothing is called after it."""
+
 
 # -------------------------------------------------------------------------------------------------------- mailbox
 

@@ -590,6 +590,7 @@ SLACK = (
     Behaviour(
         "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
     ),
+    Behaviour("slack.storm", "Whatever fails at random, every question has its one answer.", "F46, F47"),
     Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
 )
@@ -687,6 +688,11 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour(
+        "discord.unprivileged",
+        "Without the Message Content intent mentions, direct messages and commands are answered.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
     Behaviour(
         "discord.check",
