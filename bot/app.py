@@ -258,6 +258,8 @@ async def _open_house(
         is_demo=is_demo,
         registry=registry or REGISTRY,
     )
+    for platform in platforms.values():
+        stack.push_async_callback(platform.aclose)
     announcements = Announcements(state.within("announcements"), platforms)
     standing = StandingOrders(state.within("standing"), settings.tenant_of)
     await standing.load()
@@ -555,7 +557,12 @@ async def open_platforms(settings: Settings, environment: Mapping[str, str]) -> 
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        yield plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
+        platforms = plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
+        try:
+            yield platforms
+        finally:
+            for platform in platforms.values():
+                await platform.aclose()
 
 
 async def check_redis(settings: Settings) -> None:

@@ -22,7 +22,7 @@ class Switch:
 
     async def off(self) -> None:
         """Every worker stops answering within a second."""
-        await self._standing.pause(EVERYTHING, _OPERATOR)
+        await self._standing.pause(EVERYTHING)
         await self._audit("pause", "paused")
 
     async def on(self) -> int | None:

@@ -236,6 +236,9 @@ class Platform(Protocol):
     async def examine(self) -> Examination:
         """Look at the platform with the settings at hand, and say what an operator has to mend."""
 
+    async def aclose(self) -> None:
+        """Close connections that calls keep open; nothing is called after it."""
+
 
 # -------------------------------------------------------------------------------------------------------- mailbox
 
@@ -841,11 +844,16 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a request cost, in tokens, as the endpoint counts them."""
+    """What a request cost, in tokens, as the endpoint counts them.
+
+    Args:
+        request_bytes: length of the request as it was sent; 0 where that is not known.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    request_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

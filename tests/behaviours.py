@@ -191,11 +191,13 @@ CRASHES = (
 )
 
 MACHINES = (
+    Behaviour("machines.connections", "A command that was cut off, or a closed connection, costs no other.", "F13"),
     Behaviour("machines.address", "REDIS_URL names one Redis, a cluster or sentinels; its forms are told.", "issue 3"),
     Behaviour("machines.cluster", "The mailbox and shared state keep their word on a Redis Cluster.", "design 5"),
     Behaviour("machines.one_of_three", "A master that is away costs only the threads that it keeps.", "issue 3"),
     Behaviour("machines.failover", "After a fail-over the old owner is rejected and talks go on.", "F10, F11"),
     Behaviour("machines.lost_replies", "What Redis did and nobody heard of is not done twice.", "F13"),
+    Behaviour("machines.claims", "No thread waits for another's claim, or behind whoever was woken later.", "issue 3"),
     Behaviour("machines.flood", "A flood in one thread is refused beyond its limit and keeps no other waiting.", "F20"),
     Behaviour("machines.workers_away", "What came while no worker was there is answered in order.", "F21"),
     Behaviour("machines.killed", "Redis is killed and started again: what was accepted is answered once.", "F07"),
@@ -357,6 +359,7 @@ CORE = (
     Behaviour("core.handbook", "A handbook is a file or folder; what is wrong with it is named.", "design 6"),
     Behaviour("core.progress", "What a turn has done is read from its entries alone.", "design 4"),
     Behaviour("history.window", "The window is a valid end of the record within its budget.", "design 6"),
+    Behaviour("history.counted", "The window goes by what the endpoint counts, once it has.", "issue 3"),
     Behaviour("history.steps", "The window moves in large steps.", "facts/performance, prompt cache"),
     Behaviour("history.replay", "A replay shows what the model was sent before each answer.", "issue 3"),
     Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
@@ -502,6 +505,7 @@ DESK = (
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
+    Behaviour("desk.private", "What is quoted to the team is kept on the record alone.", "issue 6, retention"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
     Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
@@ -586,6 +590,7 @@ SLACK = (
     Behaviour(
         "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
     ),
+    Behaviour("slack.storm", "Whatever fails at random, every question has its one answer.", "F46, F47"),
     Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
 )
@@ -683,6 +688,11 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour(
+        "discord.unprivileged",
+        "Without the Message Content intent mentions, direct messages and commands are answered.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
     Behaviour(
         "discord.check",

@@ -59,40 +59,41 @@ class Calls:
 
     Args:
         api_url: where the API is.
-        waited: told of each wait that Slack asks for, in seconds.
+        waited: told of every wait that Slack asks for, in seconds.
     """
 
-    def __init__(self, api_url: str, waited: Callable[[float], None] = lambda seconds: None) -> None:
+    def __init__(self, api_url: str, waited: Callable[[float], None]) -> None:
         self._api_url = api_url
         self._waited = waited
         self._session: aiohttp.ClientSession | None = None
         self._not_before: dict[tuple[str, str], float] = {}
 
-    def open(self) -> None:
-        """Keep connections open between calls from here on; before, each call makes its own."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-
     async def aclose(self) -> None:
-        """Close them."""
+        """Close connections; a later call opens others."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    def client(self, token: SecretStr | None = None) -> AsyncWebClient:
-        """The SDK's client, which retries nothing by itself: whether a call may be repeated is for us to know."""
+    def client(self, token: SecretStr | None = None, *, connected: bool = True) -> AsyncWebClient:
+        """The SDK's client, which retries nothing by itself: whether a call may be repeated is for us to know.
+
+        Args:
+            connected: it uses the connections that are kept open; else it makes its own for each call.
+        """
         return AsyncWebClient(
             token=token.get_secret_value() if token else None,
             base_url=self._api_url,
             timeout=TIMEOUT_S,
-            session=self._session,
+            session=self.session if connected else None,
             retry_handlers=[],
             logger=sdk_log,
         )
 
     @property
-    def session(self) -> aiohttp.ClientSession | None:
-        """The open connections, if there are any."""
+    def session(self) -> aiohttp.ClientSession:
+        """Connections that stay open between calls."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self._session
 
     async def call(

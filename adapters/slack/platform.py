@@ -102,7 +102,6 @@ class SlackPlatform:
     async def run(self, intake: Intake) -> None:
         """Bring what happens in Slack to `intake` until cancelled."""
         self._intake = intake
-        self._calls.open()
         tasks: list[asyncio.Task[None]] = []
         if not self._settings.has_many_workspaces:
             tasks.append(asyncio.create_task(self._introduce(), name="slack-introduce"))
@@ -120,7 +119,6 @@ class SlackPlatform:
         self._intake = None
         await self._errands.finish(ERRANDS_S)
         await self._people.aclose()
-        await self._calls.aclose()
 
     async def _introduce(self) -> None:
         """Learn who we are; until then nothing is acknowledged that nobody has kept from before."""
@@ -214,3 +212,9 @@ class SlackPlatform:
     async def examine(self) -> Examination:
         """Look at Slack with the settings at hand."""
         return await Checkup(self._settings, self._calls, self._installations).look()
+
+    async def aclose(self) -> None:
+        """End what is done beside the turns, and close connections."""
+        await self._errands.finish(ERRANDS_S)
+        await self._people.aclose()
+        await self._calls.aclose()

@@ -82,7 +82,7 @@ class Reception:
         self.app = AsyncApp(
             name="frontdesk",
             logger=bolt_log,
-            client=calls.client(),
+            client=calls.client(connected=False),
             process_before_response=True,
             authorize=_Authorize(installations),
             oauth_flow=flow,

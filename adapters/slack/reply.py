@@ -102,9 +102,10 @@ class SlackReply:
 
     async def _whole_line(self) -> Line:
         """The thread's place; asked for again when it could not be told at first."""
-        if self._line.cancelled() or self._line.exception() is not None:
+        try:
+            return await asyncio.shield(self._line)
+        except (Transient, Permanent):
             return await self._posts.line(self._lease.thread)
-        return await self._line
 
     # ------------------------------------------------------------------------------------------------ live text
 

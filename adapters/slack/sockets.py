@@ -114,7 +114,7 @@ class Sockets:
         client = _Client(
             replace,
             app_token=self._settings.app_token.get_secret_value(),
-            web_client=self._calls.client(),
+            web_client=self._calls.client(connected=False),
             logger=_quiet,
             ping_interval=PING_S,
         )

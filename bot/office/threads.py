@@ -71,7 +71,7 @@ async def pause(room: Room, event: Ordered, effect: effects.Pause) -> Done:
         await room.mailbox.order(thread, Order.PAUSE)
         await room.announcements.say(thread, PAUSED_HERE, key=f"paused/{short(event)}")
         return Done(told="Paused in this thread. Messages are kept; go on with `/support resume`.")
-    await room.standing.pause(_place(room, thread, effect.scope), person_ref(thread, event.author.id))
+    await room.standing.pause(_place(room, thread, effect.scope))
     where = _WHERE[effect.scope]
     return Done(told=f"Paused {where}. Messages are kept; go on with `/support resume {effect.scope}`.")
 

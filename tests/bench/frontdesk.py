@@ -16,7 +16,6 @@ from typing import Any
 
 import uvloop
 
-from bot import budget
 from bot.accounts import Accounts
 from bot.announcements import Announcements
 from bot.breaker import Breaker
@@ -24,6 +23,7 @@ from bot.budget import Allowance, LedgerBudgets, Meter, Prices
 from bot.cases import Cases
 from bot.channels import ChannelBook
 from bot.collector import spare_the_loaded
+from bot.config import load
 from bot.intake import IntakeDesk
 from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
@@ -59,11 +59,13 @@ from tools.report import SqlTurnLog
 
 API_KEY = "bench-key-of-nobody"
 HISTORY_TOKENS = 10_000_000
-CONCURRENCY = 500
+UNLIMITED = {
+    "MESSAGES_PER_HOUR": "1000000000",
+    **{f"BUDGET_{scope}": "calls=1000000000 tokens=1000000000000" for scope in ("THREAD", "PERSON", "ORGANISATION")},
+}
+"""What is spent is counted, and nobody reaches the end of it."""
 
-_MUCH = Allowance(calls=10**9, tokens=10**12, money=1e9)
-PLENTY = budget.Limits(thread=_MUCH, person=_MUCH, organisation=_MUCH, day=_MUCH)
-"""Everything is counted, and nothing reached."""
+CONCURRENCY = 500
 
 
 class Bench:
@@ -121,7 +123,9 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
         standing = StandingOrders(state.within("standing"), lambda _: "default")
         accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
-        budgets = LedgerBudgets(RedisCounts(connections.commands), PLENTY, tenant_of=lambda space: "default")
+        budgets = LedgerBudgets(
+            RedisCounts(connections.commands), load(UNLIMITED).limits, tenant_of=lambda space: "default"
+        )
         meter, tracer = Meter(Prices(), Allowance()), Tracer()
         breaker = Breaker("model", failures=8, rest_s=15)
         model = MeteredModel(chat, name="bench", breaker=breaker, meter=meter, tracer=tracer)

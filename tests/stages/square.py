@@ -184,6 +184,9 @@ class SquarePlatform:
     async def examine(self) -> Examination:
         return Examination()
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
 
 class SquareStage:
     """A Frontdesk that serves the square, and what people do there."""

@@ -176,6 +176,31 @@ async def test_without_a_page_the_button_comes_in_a_direct_message(
         await stage.settled()
 
 
+@pytest.mark.behaviour("slack.form")
+async def test_a_check_that_takes_longer_than_a_modal_waits_ends_in_the_modal(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.slack.forms.CHECK_S", 0.0)
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open."))
+    async with slack_stage(variables, slack=slack) as stage:
+        await stage.write("status of 12345 please")
+        await stage.answer()
+        (offer,) = stage.offers()
+        ada = slack.person(ADA)
+        await ada.press(offer, "form")
+        await slack.until(lambda: ada.has_inputs)
+        told = await ada.submit({"username": "john_doe", "api_key": "wrong"})
+        assert told.receipt.acknowledged
+        assert not told.closed
+        await slack.until(lambda: ada.has_inputs)
+        assert ada.view is not None
+        assert "do not match" in ada.view.shown
+        await ada.submit({"username": "john_doe", "api_key": "key"})
+        await slack.until(lambda: ada.view is not None and "verified as john_doe" in ada.view.shown)
+        await slack.shows(SHARED, stage.root, "It is Open.")
+        await stage.settled()
+
+
 # ------------------------------------------------------------------------------------------------------ the team
 
 
@@ -204,6 +229,25 @@ async def test_what_is_said_or_told_to_the_team_is_there_once(variables: dict[st
         await platform(stage).notify("", card)
         (again,) = [m for m in slack.world.history(TEAM) if not m.deleted]
         assert "Ada is waiting" in again.shown
+
+
+@pytest.mark.behaviour("slack.commands")
+async def test_a_colleague_chooses_an_action_on_a_message_and_gets_the_file_directly(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello, Ada!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        said = await stage.write("hi")
+        await stage.answer()
+        robin, ben = slack.person(ROBIN), slack.person(BEN)
+        assert (await robin.choose(said.message, "support_actions")).acknowledged
+        await slack.until(lambda: robin.has_inputs)
+        assert (await robin.submit({"action": "transcript", "text": ""})).closed
+        file = await slack.until(lambda: next((m for m in robin.direct() if m.files), None))
+        assert file.files[0]["name"].startswith("transcript")
+        assert (await ben.choose(said.message, "support_actions")).acknowledged
+        await slack.until(lambda: any("work here" in m.shown for m in ben.ephemerals()))
+        assert ben.view is None, "what only colleagues may do is not put before others"
 
 
 @pytest.mark.behaviour("slack.home")
