@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 
-from adapters.discord.platform import create as discord
-from adapters.slack.platform import create as slack
 from adapters.web.platform import create as web
 from bot.ports import Platform, Resources
 
-REGISTRY: Mapping[str, Callable[[Mapping[str, str], Resources], Platform | None]] = {
-    "discord": discord,
-    "slack": slack,
+Maker = Callable[[Mapping[str, str], Resources], Platform | None]
+
+
+def _where_set(prefix: str, module: str) -> Maker:
+    """The module's `create`, where a setting begins with `prefix`: a platform's library takes a while to load, and most
+    processes speak one platform."""
+
+    def create(environment: Mapping[str, str], resources: Resources) -> Platform | None:
+        if not any(name.startswith(prefix) and value.strip() for name, value in environment.items()):
+            return None
+        make: Maker = import_module(module).create
+        return make(environment, resources)
+
+    return create
+
+
+REGISTRY: Mapping[str, Maker] = {
+    "discord": _where_set("DISCORD_", "adapters.discord.platform"),
+    "slack": _where_set("SLACK_", "adapters.slack.platform"),
     "web": web,
 }

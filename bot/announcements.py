@@ -3,11 +3,12 @@
 | key                | type   | holds                                                              |
 |--------------------|--------|--------------------------------------------------------------------|
 | `agenda/PLATFORM`  | agenda | what is left to say: a sentence for a thread, or the name of a card |
-| `card/NAME`        | value  | the card of that name as it is to be shown, 30 days                 |
+| `card/NAME`        | value  | the card of that name, until it was shown                           |
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 AGAIN_S = 15.0
 """How soon what could not be said is tried again."""
+
+PATIENCE_S = 2.0
+"""How long a platform may take; whoever waits for the announcement goes on then."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, tag="say"):
@@ -82,14 +86,24 @@ class Announcements:
         if platform is None:
             return
         item = _ITEMS.decode(row)
+        shown: bytes | None = None
         try:
-            if isinstance(item, Said):
-                await platform.say(item.thread, item.text, key=item.key)
-            elif (card := await self._state.get(f"card/{item.card}")) is not None:
-                await platform.notify("", msgspec.json.decode(card, type=Card))
-        except Transient as failure:
-            log.warning("announcement_waits", reason=failure.reason)
+            async with asyncio.timeout(PATIENCE_S):
+                if isinstance(item, Said):
+                    await platform.say(item.thread, item.text, key=item.key)
+                elif shown := await self._state.get(f"card/{item.card}"):
+                    await platform.notify("", msgspec.json.decode(shown, type=Card))
+        except (Transient, TimeoutError) as failure:
+            log.warning("announcement_waits", reason=str(failure) or "platform_slow")
             return
         except Permanent as failure:
             log.error("announcement_impossible", reason=failure.reason, kind=type(item).__name__)
-        await self._state.cancel(f"agenda/{name}", row)
+        except Exception as failure:  # a fault of an adapter must not keep a human from being called
+            log.error("announcement_failed", kind=type(item).__name__, exc_info=failure)
+            return
+        if isinstance(item, Said) or await self._is_settled(item, shown):
+            await self._state.cancel(f"agenda/{name}", row)
+
+    async def _is_settled(self, item: Shown, shown: bytes | None) -> bool:
+        """Forget a card that was shown: what it quotes is kept on the record alone; one that is younger stays."""
+        return not shown or await self._state.compare_and_set(f"card/{item.card}", shown, b"", ttl_s=AGAIN_S)

@@ -30,6 +30,7 @@ from bot.config import Settings
 from bot.errors import ConfigError
 from bot.gate import MessageGate
 from bot.intake import IntakeDesk
+from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
@@ -38,9 +39,12 @@ from bot.metered import MeteredModel
 from bot.modelless import Modelless
 from bot.observe import waited
 from bot.office import Clerk, Room
-from bot.ports import ChatModel, Desk, Intake, Mailbox, Platform, Resources, Usage
+from bot.pauses import Switch
+from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
 from bot.principal import Grants
 from bot.prompt import Handbook, SystemPrompt, read_handbook
+from bot.retention import Retention
+from bot.safety import leaks
 from bot.sealing import AeadSealer
 from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
@@ -48,6 +52,7 @@ from bot.services import Services
 from bot.standing import StandingOrders
 from bot.store.client import Connections
 from bot.store.embedded import EmbeddedRedis, running_url
+from bot.store.forgetting import RedisForgetting
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.rates import RedisCounts
@@ -62,6 +67,8 @@ from tools import demo
 from tools.database import Database, migrate
 from tools.desk import SqlDesk
 from tools.fetch import GuardedFetch
+from tools.forgetting import SqlForgetting
+from tools.report import SqlTurnLog
 
 NO_KEY = (
     "OPENAI_API_KEY is not set; set it (and OPENAI_BASE_URL for another endpoint than OpenAI's), or try "
@@ -99,6 +106,7 @@ class App:
     platforms: Mapping[str, Platform]
     worker: Worker | None
     chores: Chores
+    standing: StandingOrders
     desk: Desk
     database: Database
     role: Role = Role.ALL
@@ -206,6 +214,7 @@ async def running(
             platforms=house.platforms,
             worker=worker,
             chores=Chores(house.announcements, house.cases, house.platforms),
+            standing=house.standing,
             desk=house.desk,
             database=house.database,
             role=role,
@@ -230,6 +239,8 @@ async def _open_house(
     mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
     await keep_partitions(connections.commands, settings.partitions)
     if not is_demo:
+        if problems := leaks(settings):
+            raise ConfigError(*problems)
         await refuse_unsafe(connections.commands)
     database = await stack.enter_async_context(open_database(settings))
     if is_demo:
@@ -247,11 +258,22 @@ async def _open_house(
         is_demo=is_demo,
         registry=registry or REGISTRY,
     )
+    for platform in platforms.values():
+        stack.push_async_callback(platform.aclose)
     announcements = Announcements(state.within("announcements"), platforms)
     standing = StandingOrders(state.within("standing"), settings.tenant_of)
     await standing.load()
     budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
-    watches = (guard_memory(connections.commands, mailbox), watch_loop(), budgets.run(), standing.run())
+    retention = Retention(
+        state=state.within("retention"), mailbox=mailbox, rows=SqlForgetting(database), days=settings.retention_days
+    )
+    watches = (
+        guard_memory(connections.commands, mailbox),
+        watch_loop(),
+        budgets.run(),
+        standing.run(),
+        retention.run(),
+    )
     stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
     return _House(
         settings=settings,
@@ -305,6 +327,8 @@ async def _open_worker(
     tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
     breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
     model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
+    journal = Journal(SqlTurnLog(house.database))
+    stack.push_async_callback(end, asyncio.create_task(journal.run()))
     services = Services(
         mailbox=house.mailbox,
         platforms=house.platforms,
@@ -315,6 +339,7 @@ async def _open_worker(
         modelless=Modelless(
             desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
         ),
+        journal=journal,
         tracer=tracer,
         grants=house.grants,
         vault=house.vault,
@@ -351,6 +376,8 @@ def _intake(house: _House) -> Intake:
         channels=house.channels,
         accounts=house.accounts,
         budgets=house.budgets,
+        turns=SqlTurnLog(house.database),
+        currency=house.settings.currency,
     )
     desk = IntakeDesk(
         house.mailbox,
@@ -375,10 +402,37 @@ async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
 
 
 @asynccontextmanager
+async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
+    """The operator's switch, without anything around it."""
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
+        standing = StandingOrders(state.within("standing"), settings.tenant_of)
+        yield Switch(standing, mailbox, SqlDesk(database))
+
+
+@asynccontextmanager
 async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """The desk without anything around it, for commands that read what it keeps."""
     async with open_database(settings) as database:
         yield SqlDesk(database)
+
+
+@asynccontextmanager
+async def open_turn_log(settings: Settings) -> AsyncIterator[TurnLog]:
+    """Turns as they are kept for reports, without anything around them."""
+    async with open_database(settings) as database:
+        yield SqlTurnLog(database)
+
+
+@asynccontextmanager
+async def open_memory(settings: Settings) -> AsyncIterator[Mapping[str, Forgetting]]:
+    """Every store that keeps something of people, by name."""
+    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
+        yield {
+            "Redis": RedisForgetting(connections, to_wire, partitions=settings.partitions),
+            "Database": SqlForgetting(database),
+        }
 
 
 @asynccontextmanager
@@ -493,8 +547,9 @@ def plug_in(
     return platforms
 
 
-async def platform_names(settings: Settings, environment: Mapping[str, str]) -> list[str]:
-    """The platforms that `frontdesk run` would serve.
+@asynccontextmanager
+async def open_platforms(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Mapping[str, Platform]]:
+    """The platforms that `frontdesk run` would serve, without their sockets.
 
     Raises:
         ConfigError: there is none, or the settings of one are wrong.
@@ -502,7 +557,24 @@ async def platform_names(settings: Settings, environment: Mapping[str, str]) -> 
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
         mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
         channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        return list(plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels))
+        platforms = plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
+        try:
+            yield platforms
+        finally:
+            for platform in platforms.values():
+                await platform.aclose()
+
+
+async def check_redis(settings: Settings) -> None:
+    """Whether the Redis of the settings keeps what it is given.
+
+    Raises:
+        ConfigError: it would lose it; says how to mend it.
+        Transient: it cannot be reached.
+    """
+    async with open_connections(settings, shared=True) as connections:
+        await refuse_unsafe(connections.commands)
+        await same_time(connections.time)
 
 
 def slack_manifest(url: str = "", *, many: bool = False) -> str:

@@ -70,13 +70,13 @@ class Cases:
         Repeated under the same id it does what was left undone.
         """
         known = await self.find(thread)
-        await self._mailbox.hand_over(thread)
-        if known is not None and known.id != case_id and known.is_open:
-            return False
-        if known is None or known.id != case_id:
+        is_news = known is None or known.id == case_id or not known.is_open
+        if known is None or (is_news and known.id != case_id):
             await self._open(thread, await self._case(thread, case_id, person, reason))
-        await self.show(thread)
-        return True
+        if is_news:
+            await self.show(thread)
+        await self._mailbox.hand_over(thread)  # last: from here on nobody does the rest again
+        return is_news
 
     async def take(self, thread: ThreadKey, by: Person, customer: Person, *, case_id: str) -> Case:
         """A colleague has the thread; the bot stops at once.
@@ -96,13 +96,12 @@ class Cases:
 
     async def end(self, thread: ThreadKey, by: Person, stage: Stage) -> Case | None:
         """The bot has the thread again; the case that was open, as it ended."""
+        known, case = await self.find(thread), None
+        if known is not None and (known.is_open or (known.stage is Stage.BACK and stage is Stage.CLOSED)):
+            case = await self.change(thread, lambda old: replace(old, stage=stage, assignee=by, waiting=None))
+            await self._settle(thread)
+            await self.show(thread)
         await self._mailbox.hand_back(thread)
-        await self._settle(thread)
-        known = await self.find(thread)
-        if known is None or not (known.is_open or (known.stage is Stage.BACK and stage is Stage.CLOSED)):
-            return None
-        case = await self.change(thread, lambda old: replace(old, stage=stage, assignee=by, waiting=None))
-        await self.show(thread)
         return case
 
     async def heard(self, thread: ThreadKey, turns: Sequence[Turn]) -> None:
@@ -167,11 +166,14 @@ class Cases:
     async def show(self, thread: ThreadKey) -> None:
         """Show the team the case as it stands."""
         if (case := await self.find(thread)) is not None:
-            await self._announcements.show(casework.card(thread, case))
+            await self._announcements.show(casework.card(thread, case, await self._tried(thread, case)))
 
     async def _case(self, thread: ThreadKey, case_id: str, person: Person, reason: str) -> Case:
-        tried = casework.summary((await self._mailbox.load(thread)).entries)
-        return Case(id=case_id, person=person, reason=reason, tried=tried, waiting=datetime.now(UTC))
+        length = (await self._mailbox.load(thread)).length
+        return Case(id=case_id, person=person, reason=reason, length=length, waiting=datetime.now(UTC))
+
+    async def _tried(self, thread: ThreadKey, case: Case) -> str:
+        return casework.summary((await self._mailbox.load(thread)).entries[: case.length])
 
     async def _open(self, thread: ThreadKey, case: Case) -> None:
         await self._wait(thread)  # first: who dies in between leaves a reminder too many, not a customer too few
@@ -186,7 +188,7 @@ class Cases:
 
     async def _tell(self, thread: ThreadKey, case: Case, since: datetime) -> None:
         minutes = max(1, round((datetime.now(UTC) - since).total_seconds() / 60))
-        shown = casework.reminder(thread, case, since, minutes)
+        shown = casework.reminder(thread, case, await self._tried(thread, case), since, minutes)
         await self._announcements.show(shown)
         hours = await self._hours_of(thread)
         text = f"{STILL_WAITING} Our hours: {hours}" if hours else STILL_WAITING

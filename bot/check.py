@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import orjson
 
-from bot.app import open_database, open_mailbox, open_models, platform_names, reach_servers
+from bot.app import check_redis, open_database, open_mailbox, open_models, open_platforms, reach_servers
 from bot.config import Settings
 from bot.errors import BotError, ConfigError, Permanent, Transient
-from bot.ports import Completion, ModelRequest
+from bot.ports import Completion, ModelRequest, Platform
 from bot.prompt import read_handbook
+from bot.safety import leaks
 
 PART_TIMEOUT_S = 20.0
 
@@ -30,10 +32,11 @@ async def examine(settings: Settings, environment: Mapping[str, str]) -> list[Fi
     """All findings; a broken part keeps none of the others from being looked at."""
     findings = [
         await _look("Redis", _redis(settings)),
+        await _look("Production", _production(settings)),
         await _look("Database", _database(settings)),
         await _look("Model", _model(settings)),
         await _look("Handbook", _handbook(settings)),
-        await _look("Platforms", _platforms(settings, environment)),
+        *await _platforms(settings, environment),
     ]
     if settings.mcp_servers:
         findings.append(await _look("MCP servers", _servers(settings)))
@@ -57,6 +60,8 @@ async def _look(part: str, look: Awaitable[str]) -> Finding:
 
 
 _MENDS = {
+    "clock_skew": "this machine's clock is wrong by more than a minute; every signed request would look forged. Set it "
+    "(timedatectl set-ntp true).",
     "redis_unavailable": "cannot be reached; check REDIS_URL and that the server runs.",
     "database_unavailable": "cannot be reached; check DATABASE_URL and that the server runs.",
     "model_unauthorized": "the endpoint refuses the key; check OPENAI_API_KEY (and OPENAI_BASE_URL).",
@@ -100,5 +105,37 @@ async def _servers(settings: Settings) -> str:
     return f"{', '.join(f'{name} ({tools} tools)' for name, tools in (await reach_servers(settings)).items())}."
 
 
-async def _platforms(settings: Settings, environment: Mapping[str, str]) -> str:
-    return f"set up: {', '.join(await platform_names(settings, environment))}."
+async def _production(settings: Settings) -> str:
+    """Whether `frontdesk run` would refuse to start because something would be lost or leak."""
+    problems = [*leaks(settings)]
+    try:
+        await check_redis(settings)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return "nothing that was accepted would be lost, and nothing would leak."
+
+
+async def _platforms(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+    """A finding for each platform that is set up: what it says of itself, and each thing that is to be mended."""
+    async with AsyncExitStack() as stack:
+        try:
+            platforms = await stack.enter_async_context(open_platforms(settings, environment))
+        except ConfigError as error:
+            return [Finding(part="Platforms", ok=False, told=" ".join(error.problems))]
+        except Transient as failure:
+            return [Finding(part="Platforms", ok=False, told=_MENDS.get(failure.reason, failure.reason))]
+        return [found for name, platform in platforms.items() for found in await _examined(name.capitalize(), platform)]
+
+
+async def _examined(part: str, platform: Platform) -> list[Finding]:
+    """What a platform found of itself, and each thing that is wrong, as findings of their own."""
+    wrong: list[Finding] = []
+
+    async def look() -> str:
+        examined = await platform.examine()
+        wrong.extend(Finding(part=part, ok=False, told=f"{problem.rstrip('.')}.") for problem in examined.problems)
+        return f"{'; '.join(examined.facts)}." if examined.facts else "set up."
+
+    return [await _look(part, look()), *wrong]

@@ -8,22 +8,36 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 import uvloop
 from dotenv import dotenv_values
 
-from bot.app import DEMO_PLATFORMS, Role, open_desk, open_mailbox, running, slack_manifest, terminal
+from bot.app import (
+    DEMO_PLATFORMS,
+    Role,
+    open_desk,
+    open_mailbox,
+    open_memory,
+    open_switch,
+    open_turn_log,
+    running,
+    slack_manifest,
+    terminal,
+)
 from bot.check import examine
 from bot.collector import spare_the_loaded
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import ConfigError, Transient
-from bot.messages import ThreadKey
+from bot.messages import PersonRef, ThreadKey
 from bot.observe import configure_logging
 from bot.ports import Mailbox
 from bot.replay import render, requests
+from bot.report import render as render_report
+from bot.report import to_csv
 from bot.secrets import Masking
 
 CONFIG_EXIT = 2
@@ -151,6 +165,33 @@ def check() -> None:
 
 
 @cli.command()
+def pause() -> None:
+    """Have every worker stop answering within a second, everywhere; what people write is kept."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_switch(settings) as switch:
+            await switch.off()
+        _say("Paused everywhere. What people write is kept; `frontdesk resume` goes on, first with those who waited.")
+
+    _main(work, quiet=True)
+
+
+@cli.command()
+def resume() -> None:
+    """End what `frontdesk pause` began; whoever waited is answered first."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_switch(settings) as switch:
+            waited = await switch.on()
+        if waited is None:
+            _say("Frontdesk is not paused.")
+            raise typer.Exit(1)
+        _say(f"Frontdesk answers again; conversations that waited: {waited}.")
+
+    _main(work, quiet=True)
+
+
+@cli.command()
 def audit(
     count: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many entries.")] = 100,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
@@ -166,6 +207,24 @@ def audit(
     _main(work, quiet=True)
 
 
+@cli.command()
+def report(
+    days: Annotated[int, typer.Option(min=1, help="How many days, today included; days begin at 0:00 UTC.")] = 7,
+    tenant: Annotated[str, typer.Option(help="Whose conversations.")] = "default",
+    as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
+) -> None:
+    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        now = datetime.now(UTC)
+        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+        async with open_turn_log(settings) as turns:
+            lines = await turns.report(tenant, since, now)
+        _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
+
+    _main(work, quiet=True)
+
+
 @cli.command("slack-manifest")
 def print_slack_manifest(
     url: Annotated[str, typer.Option(help="For HTTP: where Slack reaches this server, https://…")] = "",
@@ -175,6 +234,35 @@ def print_slack_manifest(
 ) -> None:
     """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
     _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
+
+
+@cli.command()
+def forget(
+    person: Annotated[str, typer.Option(help="PLATFORM:SPACE:ID, such as slack:T024BE7LD:U0G9QF9C6.")],
+) -> None:
+    """Erase one person's conversations, receipts, secrets, uploads and votes, and show that nothing is left."""
+
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        try:
+            who = PersonRef.parse(person)
+        except ValueError:
+            raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
+        left = 0
+        async with open_memory(settings) as stores:
+            for name, store in stores.items():
+                erased = await store.forget(who)
+                _say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
+            for name, store in stores.items():
+                for place, searched in (await store.search(who)).items():
+                    kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
+                    _say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
+                    left += 0 if place == "audit" else searched.found
+        if left:
+            _say("Something is left. Was the person writing at this moment? Run it again.", err=True)
+            raise typer.Exit(1)
+        _say(f"Nothing of {who} is left.")
+
+    _main(work, quiet=True)
 
 
 @letters.command("list")

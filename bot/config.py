@@ -150,8 +150,9 @@ class Settings(BaseModel):
     )
     tickets_per_day: int = Field(5, ge=1, description="Tickets that one person may open in 24 hours.")
 
+    currency: str = Field("USD", max_length=8, description="The currency of the prices, as reports write it.")
     price_per_million_input_tokens: float = Field(
-        0, ge=0, description="What a million tokens cost that a model reads, in your currency; 0: money is not counted."
+        0, ge=0, description="What a million tokens cost that a model reads, in that currency; 0: money is not counted."
     )
     price_per_million_cached_tokens: float = Field(
         0, ge=0, description="What a million tokens cost that a model reads from its provider's cache."

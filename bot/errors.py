@@ -4,6 +4,7 @@
     ├── ConfigError            the operator's: exit status 2, one readable list, never a traceback
     ├── Rejected               the sender's: dropped and counted; the platform may be acknowledged
     ├── Transient              the world's: the thread is due again after a back-off
+    │   └── UnknownVersion     nobody's: a newer version wrote it; the thread is left to a worker of that version
     ├── Permanent              nobody's to retry: dead letter, one apology
     ├── ContextOverflow        the model's window is smaller than ours: ask once more with less history
     ├── LeaseLost              another worker owns the thread: stop at once, post nothing
@@ -55,6 +56,13 @@ class Transient(BotError):
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class UnknownVersion(Transient):
+    """What was read is of a version that this one does not know."""
+
+    def __init__(self) -> None:
+        super().__init__("unknown_version")
 
 
 class Permanent(BotError):

@@ -78,6 +78,30 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRef:
+    """A person among all platforms and spaces, as business data names them: `platform:space:id`."""
+
+    platform: str
+    space: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.space}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> PersonRef:
+        """Undo `str(ref)`.
+
+        Raises:
+            ValueError: the text is not three parts.
+        """
+        platform, space, person_id = text.split(":", 2)
+        if not (platform and space and person_id):
+            raise ValueError("a part is empty")
+        return cls(platform=platform, space=space, id=person_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A file somebody sent: enough for any process with the same settings to open it.
 

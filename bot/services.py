@@ -10,6 +10,7 @@ from bot.announcements import Announcements
 from bot.budget import LedgerBudgets
 from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.journal import Journal
 from bot.loop import Loop
 from bot.modelless import Modelless
 from bot.ports import Mailbox, Platform, SharedState
@@ -40,6 +41,7 @@ class Services:
         canaries: values that must never leave.
         budgets: what may be spent on models.
         modelless: serves those for whom the model may not be asked.
+        journal: notes turns for reports.
         tracer: traces turns.
         history_tokens: budget of the window.
         turn_timeout_s: time for one attempt at a turn.
@@ -66,6 +68,7 @@ class Services:
     canaries: frozenset[str]
     budgets: LedgerBudgets
     modelless: Modelless
+    journal: Journal
     tracer: Tracer
     history_tokens: int
     turn_timeout_s: float

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -19,16 +18,18 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars
 
-from bot import earlier, tracing
+from bot import tracing
 from bot.accounts import Tally
-from bot.budget import Over, begin_spending
+from bot.budget import Over, Spending, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
-from bot.conversation import AssistantTurn, Conversation, Measured, Note, NoteTurn, Turn
+from bot.conversation import AssistantTurn, Measured, Note, NoteTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
+from bot.journal import UNCOUNTED, to_row
 from bot.loop import Answered, Asked, Results
 from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
+from bot.opening import begin, is_paused, keep
 from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
 from bot.sentences import (
     APOLOGY,
@@ -36,7 +37,6 @@ from bot.sentences import (
     CHANGE_YOUR_KEY,
     HUMAN_CALLED,
     MODEL_AWAY,
-    PAUSED,
     STATE_LOST,
     STOPPED,
     TIME_LIMIT,
@@ -95,6 +95,7 @@ class TurnRun:
         self._measured: Measured | None = None
         self._joins = 0
         self._tally = Tally()
+        self._first_text_at: datetime | None = None
 
     async def run(self) -> None:
         """Bring the turn to an end, or give the thread back for another try."""
@@ -109,13 +110,26 @@ class TurnRun:
                 FENCED.inc()
                 outcome = await self._fenced()
             finally:
-                if spending.calls:
-                    self._services.budgets.spend(lease.thread, self._turn.author, spending)
+                self._account_for(outcome, spending)
                 span.note(tracing.OUTCOME, outcome)
                 span.end("crashed" if outcome == "crashed" else None)
         TURNS.labels(outcome=outcome).inc()
         TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
+
+    def _account_for(self, outcome: str, spending: Spending) -> None:
+        """Have what this attempt spent counted, and the turn noted for reports. Never waits."""
+        thread, turn, services = self._turn.lease.thread, self._turn, self._services
+        if spending.calls:
+            services.budgets.spend(thread, turn.author, spending)
+        if outcome not in UNCOUNTED:
+            tenant, ended_at = services.tenant_of(thread.space), datetime.now(UTC)
+            duration_s = time.monotonic() - self._claimed_at
+            services.journal.note(
+                to_row(
+                    turn, tenant, outcome, spending, ended_at, duration_s=duration_s, first_text_at=self._first_text_at
+                )
+            )
 
     async def _live(self) -> str:
         lease = self._turn.lease
@@ -125,8 +139,9 @@ class TurnRun:
             return "not_ours"
         if lease.committed is None:
             if not self._turn.is_to_be_answered and not self._turn.progress().pending:
-                return await self._keep()
-            if self._turn.is_to_be_answered and lease.step == 0 and await self._is_paused():
+                await keep(self._turn, self._services)
+                return "recorded"
+            if self._turn.is_to_be_answered and lease.step == 0 and await is_paused(lease.thread, self._services):
                 await self._mailbox.done(lease)
                 return "paused"
         stream = platform.reply(lease)
@@ -143,7 +158,9 @@ class TurnRun:
                 return await self._close(stream, CASE_CLOSED, outcome="closed")
             if (over := self._services.budgets.over(lease.thread, self._turn.author)) is not None:
                 return await self._limited(stream, platform, over)
-            await self._begin(platform)
+            if turns := await begin(self._turn, self._services, platform):
+                async with self._lock:
+                    await self._record(turns)
             return await self._answer(stream, Calls(self._turn, self._services, platform, self._tally))
         except BaseException:
             await stream.abandon()
@@ -157,43 +174,6 @@ class TurnRun:
         log.error("state_lost")
         await self._services.announcements.say(lease.thread, STATE_LOST, key=f"lost/{lease.token}")
         return "state_lost"
-
-    async def _keep(self) -> str:
-        """A turn that is not answered, but kept."""
-        lease = self._turn.lease
-        if self._turn.notes(Note.RESET):
-            # The window of history begins with this turn from here on; what was before stays on the record.
-            mail = Conversation(entries=lease.mail, start=lease.begins)
-            lease = await self._mailbox.step(replace(lease, record=mail))
-        if lease.mode is Mode.HUMAN:
-            await self._services.cases.heard(lease.thread, self._turn.turns())
-        await self._mailbox.done(lease)
-        return "recorded"
-
-    async def _is_paused(self) -> bool:
-        """Whether nobody is answered here at the moment; then the thread is remembered for the pause's end."""
-        thread, standing = self._turn.lease.thread, self._services.standing
-        if (pause := standing.pause_of(thread)) is None:
-            return False
-        await standing.wait_in(*pause, thread)
-        await standing.load()  # who lifts a pause looks afterwards who waits: one of us sees the other
-        if (pause := standing.pause_of(thread)) is None:
-            return False
-        await self._services.announcements.say(thread, PAUSED, key=f"paused/{pause[1].id}")
-        return True
-
-    async def _begin(self, platform: Platform) -> None:
-        """What is done once, before the first answer in a thread."""
-        lease, services = self._turn.lease, self._services
-        if lease.turn == 1 and (rules := await services.channels.rules(lease.thread)).greeting:
-            await services.announcements.say(lease.thread, rules.greeting, key="greeting")
-        message_id = earlier.asked_late(self._turn)
-        if message_id is not None and (turns := await self._read_back(message_id, platform)):
-            async with self._lock:
-                await self._record(turns)
-
-    async def _read_back(self, message_id: str, platform: Platform) -> Sequence[Turn]:
-        return await earlier.read_back(self._turn, message_id, platform, self._services.vault)
 
     def _traced(self) -> dict[str, str | int]:
         lease = self._turn.lease
@@ -297,6 +277,7 @@ class TurnRun:
     async def _show(self, speech: Speech, released: str) -> None:
         if not speech.is_shown:
             FIRST_TEXT.observe(time.monotonic() - self._claimed_at)
+            self._first_text_at = datetime.now(UTC)
             async with self._lock:  # mail that is joining at this moment must not find a shown answer
                 speech.is_shown = True
         speech.show(released)
@@ -423,7 +404,7 @@ class TurnRun:
                 return await self._close(stream, speech.so_far.strip(), outcome="human")
             case Interrupt.PAUSE:
                 return await self._close(stream, speech.so_far.strip(), outcome="paused")
-            case Interrupt.STANDING if await self._is_paused():
+            case Interrupt.STANDING if await is_paused(self._turn.lease.thread, self._services):
                 return await self._close(stream, speech.so_far.strip(), outcome="paused")
             case Interrupt.DRAIN | Interrupt.STANDING:
                 await stream.abandon()

@@ -12,7 +12,7 @@ from contextlib import aclosing
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot.errors import LeaseLost, Transient
+from bot.errors import LeaseLost, Transient, UnknownVersion
 from bot.messages import ThreadKey
 from bot.observe import RUNNING
 from bot.ports import Lease
@@ -127,17 +127,20 @@ class Worker:
             log.warning("claim_left", failure=type(failure).__name__)
 
     def _start(self, lease: Lease) -> None:
-        run = TurnRun(lease, self._services)
-        self._runs[lease.thread] = run
-        task = asyncio.create_task(self._run(run, lease))
+        task = asyncio.create_task(self._run(lease))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, run: TurnRun, lease: Lease) -> None:
+    async def _run(self, lease: Lease) -> None:
         RUNNING.inc()
+        run: TurnRun | None = None
         try:
+            run = self._runs[lease.thread] = TurnRun(lease, self._services)
             with bound_contextvars(thread=str(lease.thread), turn=lease.turn, step=lease.step):
                 await run.run()
+        except UnknownVersion:
+            log.warning("newer_version", thread=str(lease.thread), turn=lease.turn)
+            await self._put_back(lease, refund=True)
         except Transient as failure:
             # The store went away in the middle: the lease runs out, and whoever claims the thread then goes on.
             log.warning("turn_left", thread=str(lease.thread), turn=lease.turn, reason=failure.reason)
@@ -145,16 +148,22 @@ class Worker:
             log.error("turn_crashed", thread=str(lease.thread), turn=lease.turn, exc_info=failure)
             await self._put_back(lease)
         finally:
-            if self._runs.get(lease.thread) is run:
+            if run is not None and self._runs.get(lease.thread) is run:
                 del self._runs[lease.thread]
             self._slots.release()
             RUNNING.dec()
 
-    async def _put_back(self, lease: Lease) -> None:
-        """Have a turn that crashed tried again after a rest; give it up when even its last words crash."""
+    async def _put_back(self, lease: Lease, *, refund: bool = False) -> None:
+        """Have a turn that crashed tried again after a rest; give it up when even its last words crash.
+
+        Args:
+            refund: it counts as no try, because a worker of a newer version can do it.
+        """
         services = self._services
         try:
-            if lease.attempt > GIVE_UP * services.attempts:
+            if refund:
+                await services.mailbox.release(lease, delay_s=BACKOFF_S[-1], refund=True)
+            elif lease.attempt > GIVE_UP * services.attempts:
                 await services.mailbox.done(lease, dead=f"undeliverable: {FAULT}" if lease.committed else FAULT)
             else:
                 delay_s = BACKOFF_S[min(lease.attempt, len(BACKOFF_S)) - 1]

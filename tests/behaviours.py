@@ -134,6 +134,7 @@ MAILBOX = (
 STATE = (
     Behaviour("state.facts", "Shared facts are seen by every process, and by no other owner.", "design 2"),
     Behaviour("state.compare", "Of several who set the same fact at once, one wins.", "design 3"),
+    Behaviour("state.agenda", "An item comes up at its time for one who asks, until it is dealt with.", "issue 6"),
     Behaviour("state.log", "A log keeps its order, and a subscriber misses nothing after its first item.", "design 3"),
 )
 
@@ -178,6 +179,7 @@ PEOPLE = (
 )
 
 CRASHES = (
+    Behaviour("crash.human", "A process killed while it calls a human leaves the call to the next.", "acceptance 21"),
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
     Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
     Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
@@ -226,6 +228,7 @@ PAGE = (
     Behaviour("page.forgets", "What is edited or deleted on the page is forgotten by it.", "acceptance 10"),
     Behaviour("page.own", "Only who wrote a message can change it.", "acceptance 10"),
     Behaviour("page.form", "The private form is seen and used by one person.", "acceptance 5, 7"),
+    Behaviour("page.desk", "On the page a human is called, and a colleague takes, reads and closes a case.", "issue 6"),
     Behaviour(
         "page.staff", "A colleague takes over on the page and hands back; customers give no commands.", "acceptance 20"
     ),
@@ -271,7 +274,14 @@ FAULTS = (
 )
 
 OPERATE = (
+    Behaviour(
+        "operate.check", "`check` shows what each platform says of itself, and each problem with its mend.", "issue 6"
+    ),
+    Behaviour(
+        "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
+    ),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
+    Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
     Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
@@ -284,6 +294,27 @@ ROLES = (
     Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
     Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
+)
+
+UPGRADES = (
+    Behaviour("upgrade.records", "What a newer version wrote is left to it, uncounted, and never given up.", "F65"),
+    Behaviour("upgrade.tables", "A process of the version before starts on newer tables.", "issue 6, F65"),
+)
+
+FORGETTING = (
+    Behaviour("forget.person", "A person who is forgotten stands nowhere any more; others lose nothing.", "issue 6"),
+    Behaviour("forget.proof", "That nothing is left is shown by looking everywhere, and told.", "issue 6"),
+    Behaviour("forget.running", "Who is forgotten while being answered is not answered any more.", "issue 6"),
+    Behaviour("retention.rows", "What is older than the retention is deleted, by one process at a time.", "issue 6"),
+)
+
+REPORTS = (
+    Behaviour(
+        "report.numbers", "A report counts what happened, per day and channel, from rows without text.", "issue 6"
+    ),
+    Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
+    Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
 )
 
 LIMITS = (
@@ -312,6 +343,7 @@ CONFIG = (
 )
 
 CLI = (
+    Behaviour("cli.audit", "The audit is printed, and nothing can change it.", "issue 6"),
     Behaviour("cli.readable", "Wrong settings end in one readable list and status 2, never a traceback.", "issue 2"),
     Behaviour("cli.check", "`check` reaches every part and says how to mend what is missing.", "issue 2"),
     Behaviour("cli.chat", "`chat` holds a conversation in a terminal, with or without a key.", "issue 2"),
@@ -469,7 +501,11 @@ DESK = (
     Behaviour("desk.reminder", "A customer who waits for a human is remembered once, by any process.", "issue 6"),
     Behaviour("desk.told", "What could not be said in a thread or to the team is said later, once.", "issue 6"),
     Behaviour("desk.pause", "A pause stops answers within a second, and what waited is answered.", "issue 6"),
+    Behaviour("desk.switch", "The operator's switch stops every worker; whoever waited is answered.", "issue 6"),
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
+    Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
+    Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
+    Behaviour("desk.private", "What is quoted to the team is kept on the record alone.", "issue 6, retention"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
     Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
@@ -516,7 +552,7 @@ SLACK = (
     Behaviour(
         "slack.form", "The private form serves the person it was offered to, in any organisation.", "acceptance 5, 7"
     ),
-    Behaviour("slack.human_button", "Asking for a human silences the bot.", "acceptance 20"),
+    Behaviour("slack.human", "A customer asks for a human; the team takes over and hands back.", "acceptance 20"),
     Behaviour("slack.vote", "A vote is kept with its turn and can be changed.", "issue 4, answers"),
     Behaviour(
         "slack.stop", "The stop button ends the turn, keeps what was said, and nothing spins on.", "issue 4, answers"
@@ -546,7 +582,37 @@ SLACK = (
     ),
     Behaviour("slack.away", "When Slack is away for a while the answer comes afterwards, once.", "F46"),
     Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
+    Behaviour(
+        "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
+    ),
+    Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
+    Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
+    Behaviour(
+        "slack.crash", "Killed between any two steps of an answer, a fresh process leaves one answer.", "F03, F47, F49"
+    ),
+    Behaviour("slack.storm", "Whatever fails at random, every question has its one answer.", "F46, F47"),
+    Behaviour("slack.zombie", "A paused worker that wakes up writes nothing more.", "F04"),
     Behaviour("slack.files", "A picture is fetched with the token, bounded, and a page is never one.", "F55-F57, F61"),
+)
+
+SLACK_RULES = (
+    Behaviour("slack.settings", "Settings of Slack that make no whole are said at once, without a token.", "design 9"),
+    Behaviour(
+        "slack.manifest", "The app's manifest is made from what the code uses, each scope with its reason.", "issue 4"
+    ),
+    Behaviour("slack.table", "The first table of a message is one of Slack's, a further one is code.", "facts/slack 3"),
+    Behaviour(
+        "slack.home", "Who is not known for certain to be of the home workspace is external.", "issue 4, Slack Connect"
+    ),
+    Behaviour(
+        "slack.check", "`frontdesk check` tries what Slack's settings promise, and names each mend.", "issue 4, F75"
+    ),
+    Behaviour("slack.moved", "A channel that gets another id keeps its conversations.", "issue 4, ways in"),
+    Behaviour(
+        "slack.another_way", "Where no modal opens a form comes another way, and it is said which.", "issue 4, Connect"
+    ),
+    Behaviour("slack.told_once", "What the desk says, and a card for the team, is there once.", "design 8, issue 6"),
+    Behaviour("slack.earlier", "A thread that is joined late is read back, the newest kept.", "issue 4, ways in"),
 )
 
 README = (Behaviour("readme.tool", "The tool that the README shows works as it stands there.", "issue 2, README"),)
@@ -559,7 +625,7 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; forum posts, others' threads and DMs are answered where they are.",
+        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -622,6 +688,17 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour(
+        "discord.unprivileged",
+        "Without the Message Content intent mentions, direct messages and commands are answered.",
+        "issue 5, ways in",
+    ),
+    Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
+    Behaviour(
+        "discord.check",
+        "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
+        "issue 5, proof",
+    ),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,8 @@ import stamina
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -24,6 +28,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError, Transient
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -171,6 +177,11 @@ def _to_head(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if newer := set(MigrationContext.configure(connection).get_current_heads()) - known:
+        # Migrations only add, so that workers of the version before go on beside those of the next one.
+        log.warning("database_is_newer", revisions=sorted(newer))
+        return
     command.upgrade(config, "head")
 
 
@@ -257,7 +268,9 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA journal_mode")
     if cursor.fetchone() != ("wal",):
-        cursor.execute("PRAGMA journal_mode = WAL")
+        # Of several who change it at once SQLite lets one wait for nobody; the file is changed for all of them.
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -199,3 +200,26 @@ votes = Table(
         comment="answer, or case: the question after a closed one",
     ),
 )
+
+turns = Table(
+    "turns",
+    METADATA,
+    _tenant(),
+    Column("thread", Text, primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("person", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, comment="when it ended"),
+    Column("duration_ms", Integer, nullable=False),
+    Column("response_ms", Integer, comment="from the message to the first text"),
+    Column("calls", Integer, nullable=False),
+    Column("tool_calls", Integer, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("millionths", BigInteger, nullable=False, comment="what it cost, in millionths of the currency"),
+    Column("handed_over", Boolean, nullable=False),
+    Index(None, "tenant", "at"),
+    Index(None, "at"),
+)
+"""What reports are made of: one row per turn, nothing of what was said."""

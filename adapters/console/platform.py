@@ -212,6 +212,9 @@ class ConsolePlatform:
         """Nothing outside this process is needed."""
         return Examination()
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
     def _write(self, text: str) -> None:
         self._settings.output.write(text)
         self._settings.output.flush()

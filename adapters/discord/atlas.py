@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from adapters.discord.inbound import Place, Self, Server, to_person, to_place, to_server
+from adapters.discord.places import Place, Self, Server, to_person, to_place, to_server
 from adapters.discord.rest import Refused, Rest
 from bot.messages import Person
 
@@ -45,6 +45,7 @@ class Atlas:
             "THREAD_CREATE": self._keep,
             "THREAD_UPDATE": self._keep,
             "THREAD_DELETE": self._channel_delete,
+            "THREAD_LIST_SYNC": self._threads,
         }
 
     def hear(self, event: str, data: Json) -> None:
@@ -140,6 +141,10 @@ class Atlas:
 
     def _guild_delete(self, data: Json) -> None:
         self._servers.pop(str(data["id"]), None)
+
+    def _threads(self, data: Json) -> None:
+        for thread in data.get("threads", ()):
+            self._keep({**thread, "guild_id": data["guild_id"]})
 
     def _channel_delete(self, data: Json) -> None:
         self._channels.pop(str(data["id"]), None)

@@ -39,7 +39,7 @@ async def _look(rest: Rest, settings: DiscordSettings, facts: list[str], problem
     application = await rest.request("GET", "/applications/@me")
     facts.append(f"bot: {await rest.name()} ({me})")
     facts.append(f"invite: {invite_url(str(application['id']))}")
-    if not int(application.get("flags") or 0) & _CONTENT_INTENT:
+    if settings.reads_messages and not int(application.get("flags") or 0) & _CONTENT_INTENT:
         problems.append(INTENT_MISSING)
     if application.get("interactions_endpoint_url"):
         problems.append(

@@ -5,6 +5,8 @@ Source: Discord API documentation, `interactions/receiving-and-responding`.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +15,7 @@ import structlog
 
 from adapters.discord.inbound import moment
 from adapters.discord.render import EPHEMERAL, render_text, to_parts
-from adapters.discord.rest import Refused, Rest
+from adapters.discord.rest import ANSWERED, Refused, Rest
 from bot.errors import Permanent, Transient
 from bot.ports import File
 
@@ -22,6 +24,7 @@ log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 FIRST_S = 2.8
+AGAIN_S = 0.05
 LIFE_S = 14.5 * 60
 """Discord forgets an interaction after fifteen minutes."""
 
@@ -99,20 +102,31 @@ class Exchange:
         )
 
     async def _first(self, body: Json, files: Sequence[File] = ()) -> bool:
-        try:
-            await self._rest.request(
-                "POST",
-                _CALLBACK,
-                webhook_id=self.id,
-                webhook_token=self._token,
-                json=body,
-                files=files,
-                timeout_s=FIRST_S,
-            )
-        except (Permanent, Transient) as failure:
-            log.warning("discord_interaction_unanswered", reason=failure.reason, age_s=round(self._age_s(), 1))
-            return False
-        return True
+        """Answer for the first time; tried again while there is time, as a confirmation may be lost on its way."""
+        began = time.monotonic()
+        while (left_s := FIRST_S - (time.monotonic() - began)) > 0:
+            try:
+                await self._rest.request(
+                    "POST",
+                    _CALLBACK,
+                    webhook_id=self.id,
+                    webhook_token=self._token,
+                    json=body,
+                    files=files,
+                    timeout_s=left_s,
+                )
+            except Refused as refused:
+                if refused.code == ANSWERED:  # by an earlier try: only one process claims an interaction
+                    return True
+                log.warning("discord_interaction_unanswered", code=refused.code, age_s=round(self._age_s(), 1))
+                return False
+            except Transient as failure:
+                log.info("discord_interaction_again", reason=failure.reason)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return True
+        log.warning("discord_interaction_unanswered", code=0, age_s=round(self._age_s(), 1))
+        return False
 
     def _age_s(self) -> float:
         return (datetime.now(UTC) - moment(self.id)).total_seconds()

@@ -19,6 +19,7 @@ import discord
 import structlog
 import yarl
 from discord.errors import DiscordException
+from discord.gateway import DiscordWebSocket
 from discord.state import AutoShardedConnectionState
 
 from adapters.discord.limits import Limits
@@ -62,7 +63,8 @@ _MEND = {
 
 INTENT_MISSING = (
     "Discord refuses the Message Content intent: open https://discord.com/developers/applications, choose the "
-    "application, then Bot, and switch on “Message Content Intent” under Privileged Gateway Intents."
+    "application, then Bot, and switch on “Message Content Intent” under Privileged Gateway Intents. Or set "
+    "DISCORD_MESSAGE_CONTENT=false: then people mention the bot each time, or use /ask."
 )
 RESET_IT = (
     "Discord refuses DISCORD_BOT_TOKEN: open https://discord.com/developers/applications, choose the application, then "
@@ -110,7 +112,8 @@ class Session(discord.AutoShardedClient):
         self._identify = identify
         self._heard = heard
         intents = discord.Intents.none()
-        intents.guilds = intents.guild_messages = intents.dm_messages = intents.message_content = True
+        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.message_content = settings.reads_messages
         super().__init__(
             intents=intents,
             shard_ids=list(settings.shard_ids) or None,  # type: ignore[arg-type]  # None is what it is when not given
@@ -121,6 +124,9 @@ class Session(discord.AutoShardedClient):
             chunk_guilds_at_startup=False,
             allowed_mentions=discord.AllowedMentions.none(),
         )
+        self._leaving: set[asyncio.Future[None]] = set()
+        self._sockets: dict[int | None, DiscordWebSocket] = {}
+        self._connection._update_references = self._meet  # type: ignore[method-assign]  # noqa: SLF001
         parsers = self._connection.parsers
         for name, parse in list(parsers.items()):
             parsers[name] = self._guarded(name, parse)
@@ -141,15 +147,38 @@ class Session(discord.AutoShardedClient):
                 await self.launch_shard(yarl.URL(self._settings.gateway_url or url), shard, initial=True)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Wait for the turn of this shard."""
-        _, _, limit = await self.http.get_bot_gateway()
-        await self._identify.turn(
-            shard_id or 0,
-            limit["max_concurrency"],
-            limit["remaining"],
-            limit["reset_after"] / 1000,
-            self.shard_count or 1,
-        )
+        """Wait for the turn of this shard; who gives up waiting leaves no half-open connection behind."""
+        try:
+            _, _, limit = await self.http.get_bot_gateway()
+            await self._identify.turn(
+                shard_id or 0,
+                limit["max_concurrency"],
+                limit["remaining"],
+                limit["reset_after"] / 1000,
+                self.shard_count or 1,
+            )
+        except BaseException:
+            self._leave(shard_id)
+            raise
+
+    async def close(self) -> None:
+        """Close everything, also connections that did not become a session."""
+        await super().close()
+        for shard in list(self._sockets):
+            self._leave(shard)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _meet(self, ws: DiscordWebSocket) -> None:
+        """Note the connection of a shard from its first moment: until it identified, discord.py keeps it nowhere."""
+        self._sockets[ws.shard_id] = ws
+
+    def _leave(self, shard: int | None) -> None:
+        socket = self._sockets.pop(shard, None)
+        if socket is not None:
+            task = asyncio.ensure_future(socket.close(code=1000))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     def _guarded(self, name: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
         """A parser that ends no connection, and lets us hear what it was given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -15,33 +16,42 @@ log = structlog.get_logger(__name__)
 Job = Callable[[], Awaitable[None]]
 
 LANE_LIMIT = 1_000
-"""Jobs that may wait in a lane; what comes after them is read again when there is room, by the catch-up."""
+"""Jobs that may wait in a lane; what comes after them is done by one job that stands for them all."""
 
 
 class Lanes:
-    """One queue for each channel: what happened there is taken in the order in which it happened."""
+    """One queue for each channel: what happened there is taken in the order in which it happened.
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, deque[Job]] = {}
+    Args:
+        overflowed: lane -> the job that stands for all that did not find room in it.
+    """
+
+    def __init__(self, overflowed: Callable[[str], Job]) -> None:
+        self._overflowed = overflowed
+        self._waiting: dict[str, deque[tuple[float, Job]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.dropped: set[str] = set()
-        """Lanes that were full."""
 
     @property
     def depth(self) -> int:
         """Jobs that wait or run."""
         return sum(len(jobs) for jobs in self._waiting.values())
 
+    @property
+    def taken_until(self) -> float:
+        """Everything that came before this moment, in seconds since 1970, was done."""
+        return min((jobs[0][0] for jobs in self._waiting.values() if jobs), default=time.time())
+
     def put(self, lane: str, job: Job) -> None:
         """Do this after everything that was put into the lane before."""
         jobs = self._waiting.get(lane)
         if jobs is not None:
-            if len(jobs) >= LANE_LIMIT:
-                self.dropped.add(lane)
-                return
-            jobs.append(job)
+            if len(jobs) < LANE_LIMIT:
+                jobs.append((time.time(), job))
+            elif len(jobs) == LANE_LIMIT:
+                log.warning("discord_lane_full", lane=lane)
+                jobs.append((time.time(), self._overflowed(lane)))
             return
-        self._waiting[lane] = deque([job])
+        self._waiting[lane] = deque([(time.time(), job)])
         self.spawn(self._drain(lane))
 
     def spawn(self, work: Awaitable[None]) -> None:
@@ -58,7 +68,7 @@ class Lanes:
     async def _drain(self, lane: str) -> None:
         jobs = self._waiting[lane]
         while jobs:
-            await _guarded(jobs[0]())
+            await _guarded(jobs[0][1]())
             jobs.popleft()
         del self._waiting[lane]
 

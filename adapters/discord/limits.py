@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -51,12 +51,15 @@ class Limits:
 
     Args:
         state: where processes tell each other.
+        waited: told of each wait that Discord asks for, in seconds.
     """
 
-    def __init__(self, state: SharedState) -> None:
+    def __init__(self, state: SharedState, waited: Callable[[float], None] = lambda seconds: None) -> None:
         self._state = state
+        self._waited = waited
         self._rooms: dict[str, Room] = {}
-        self._invalid = 0
+        self._invalid = ("", 0)
+        """The window, and how many refused requests all processes had in it when this one last heard."""
         self._told: set[asyncio.Task[None]] = set()
 
     def pace_s(self, route: str) -> float:
@@ -76,7 +79,7 @@ class Limits:
         Raises:
             Transient: it would take too long, or too many requests were refused lately.
         """
-        if self._invalid >= INVALID_LIMIT:
+        if self._invalid[0] == _window() and self._invalid[1] >= INVALID_LIMIT:
             raise Transient("discord_too_many_refusals", retry_after_s=INVALID_WINDOW_S)
         try:
             async with asyncio.timeout(_PATIENCE_S):
@@ -95,6 +98,7 @@ class Limits:
             after_s = _number(headers.get("Retry-After")) or 1.0
             key = _GLOBAL if headers.get("X-RateLimit-Global") else f"empty/{route}"
             log.warning("discord_rate_limited", route=route.split(":")[0], scope=headers.get("X-RateLimit-Scope", ""))
+            self._waited(after_s)
             self._spawn(self._tell(key, after_s))
             return
         remaining, reset_s = (
@@ -126,12 +130,14 @@ class Limits:
             log.info("discord_limit_untold")
 
     async def _count_invalid(self) -> None:
+        window = _window()
         try:
-            self._invalid = await self._state.increment(_window(), ttl_s=INVALID_WINDOW_S * 2)
+            count = await self._state.increment(window, ttl_s=INVALID_WINDOW_S * 2)
         except Transient:
-            self._invalid += 1
-        if self._invalid % 1_000 == 0:
-            log.warning("discord_refusals", count=self._invalid, limit=INVALID_LIMIT)
+            count = self._invalid[1] + 1
+        self._invalid = (window, count)
+        if count % 1_000 == 0:
+            log.warning("discord_refusals", count=count, limit=INVALID_LIMIT)
 
     def _spawn(self, telling: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(telling)

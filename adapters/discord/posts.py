@@ -12,7 +12,7 @@ import structlog
 from adapters.discord.inbound import DIRECT
 from adapters.discord.render import link_to, nonce, render_card, render_offer, render_text, to_parts
 from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, NO_PERMISSION, UNKNOWN_MESSAGE, Refused, Rest
-from adapters.discord.threads import Place, Threads
+from adapters.discord.threads import Threads, is_closed
 from bot.conversation import UserTurn
 from bot.errors import Permanent
 from bot.messages import Person, ThreadKey
@@ -76,9 +76,8 @@ class Posts:
         said = f"said/{thread}/{key}"
         if await self._state.get(said) is not None:
             return
-        place = await self.place(thread)
         for index, part in enumerate(to_parts(text)):
-            await self.post(place.channel, render_text(part.content), nonce("say", thread, key, index))
+            await self._post_in(thread, render_text(part.content), nonce("say", thread, key, index))
         await self._state.set(said, b"1", ttl_s=self._keep_s)
 
     async def offer(self, thread: ThreadKey, person: Person, form: Form) -> None:
@@ -92,9 +91,8 @@ class Posts:
         if not await self._state.compare_and_set(f"offered/{form.id}", None, b"1", ttl_s=OFFER_AGAIN_S):
             return
         try:
-            place = await self.place(thread)
             when = int(time.time() // OFFER_AGAIN_S)
-            await self.post(place.channel, render_offer(form, person.id), nonce("offer", form.id, when))
+            await self._post_in(thread, render_offer(form, person.id), nonce("offer", form.id, when), person.id)
         except BaseException:
             await self._state.delete(f"offered/{form.id}")
             raise
@@ -192,14 +190,31 @@ class Posts:
         message = await self._rest.request("POST", _POST, channel_id=channel, json={**body, **named})
         return str(message["id"])
 
-    async def place(self, thread: ThreadKey) -> Place:
-        """Where a conversation goes on; its thread is made when nothing was said in it yet."""
-        if (place := await self._threads.place(thread)) is not None:
-            return place
+    async def _post_in(self, thread: ThreadKey, body: Json, name: str, person: str = "") -> None:
+        """Post in a conversation, wherever it can go on.
+
+        Raises:
+            Permanent: nowhere.
+        """
+        asker, question = await self._asked(thread) if await self._threads.place(thread) is None else ("", "")
+        place = await self._threads.open(thread, person or asker, question)
+        while True:  # a thread, its channel, direct messages
+            try:
+                await self.post(place.channel, body, name)
+            except Refused as refused:
+                if not is_closed(refused):
+                    raise
+                who = person or (await self._asked(thread))[0]
+                place = await self._threads.elsewhere(thread, place, who, refused)
+            else:
+                return
+
+    async def _asked(self, thread: ThreadKey) -> tuple[str, str]:
+        """Who began a conversation, and with what, secrets masked."""
         for entry in (*(await self._mailbox.load(thread)).entries, *await self._mailbox.inbox(thread)):
             if isinstance(entry.turn, UserTurn):
-                return await self._threads.open(thread, entry.turn.author.id, entry.turn.text)
-        return await self._threads.open(thread, "", "")
+                return entry.turn.author.id, entry.turn.text
+        return "", ""
 
     async def _changed(self, channel: str, message: str, body: Json) -> bool:
         """Edit a message; false when it cannot be edited any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from adapters.discord.reader import Reader
 from adapters.discord.render import nonce, render_text
 from adapters.discord.threads import Origin, Threads
 from bot.errors import Permanent, Transient
-from bot.messages import Event, IncomingMessage
+from bot.messages import Audience, Event, IncomingMessage
 from bot.ports import Intake, Outcome, SharedState, Verdict
 
 log = structlog.get_logger(__name__)
@@ -48,14 +49,19 @@ class Reception:
     async def message(self, data: Json) -> None:
         """Take a message, live or read again."""
         event = await self._again(lambda: self._reader.message(data))
-        if event is None:
-            return
-        channel, thread = str(data["channel_id"]), event.thread
+        if event is not None:
+            await self._take(event, str(data["channel_id"]))
+
+    async def _take(self, event: IncomingMessage, channel: str) -> None:
+        thread, author = event.thread, event.author
         begins = event.mentions_bot and thread.channel == channel and thread.root == event.message_id
+        is_overheard = event.audience.is_overheard
         if begins:
-            await self._again(lambda: self._threads.begin(thread, Origin(person=event.author.id)))
+            await self._again(lambda: self._threads.begin(thread, Origin(person=author.id)))
+            if await self._again(lambda: self._threads.goes_private(thread)):
+                event = replace(event, audience=Audience.PRIVATE)
         outcome = await self.bring(event)
-        if outcome.secrets and event.audience.is_overheard:
+        if outcome.secrets and is_overheard:
             try:
                 if begins and outcome.verdict is Verdict.STORED:
                     await self._threads.keep_root(thread, event.author.id, outcome.text)
@@ -81,7 +87,7 @@ class Reception:
             return
         place = await self._again(lambda: self._reader.place(channel))
         if place is not None:
-            key = await self._again(lambda: self._reader.key(place, message))
+            key = await self._again(lambda: self._reader.key(place, message, replies_to=message))
             await self.bring(to_deletion(message, key, datetime.now(UTC)))
 
     async def bring(self, event: Event, *, patience_s: float | None = None) -> Outcome:

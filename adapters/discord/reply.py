@@ -25,8 +25,8 @@ from adapters.discord.render import (
     render_stop_button,
     to_parts,
 )
-from adapters.discord.rest import ARCHIVED, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
-from adapters.discord.threads import Place, Threads, is_unreachable
+from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
+from adapters.discord.threads import Threads, Venue, is_closed
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.ports import Activity, Lease, Reply, ToolStarted
@@ -46,6 +46,9 @@ TYPING_AT_MOST_S = 3.0
 OWNER_S = 2.0
 """How long a process may trust that a thread is still its own before it shows more."""
 
+OWNER = "owner"
+"""A reference that is no message: keeping it is how a process hears that it may."""
+
 NONCE_S = 120.0
 """Discord keeps nonces for "a few minutes"; after this time a message is looked for instead."""
 
@@ -64,7 +67,7 @@ class DiscordReply:
         self._lease = lease
         self._addressee, self._question, self._message = _asked(lease)
         self._begun_at = _committed_at(lease)
-        self._place: Place | None = None
+        self._place: Venue | None = None
         self._text = ""
         self._shown: dict[int, Json] = {}
         self._generations: dict[int, int] = {}
@@ -105,7 +108,7 @@ class DiscordReply:
             await self._show(index, body, part)
         await self._remove_from(len(parts))
 
-    def _buttons(self, place: Place, reply: Reply) -> list[Json]:
+    def _buttons(self, place: Venue, reply: Reply) -> list[Json]:
         """What stands under the answer; nothing where it could not be told which server it belongs to."""
         key = self._lease.thread
         if place.channel != key.channel and not place.is_thread:
@@ -177,7 +180,7 @@ class DiscordReply:
 
     # ------------------------------------------------------------------------------------------------------ posting
 
-    async def _open(self) -> Place:
+    async def _open(self) -> Venue:
         if self._place is None:
             key, person = self._lease.thread, self._addressee
             self._place = await self._threads.open(key, person, self._question)
@@ -196,30 +199,26 @@ class DiscordReply:
 
     async def _edit(self, index: int, ref: str, body: Json, part: Part) -> bool:
         """Edit a message; false when it is gone and has to be posted anew."""
-        await self._stay_owner(index, ref)
+        await self._stay_owner()
         channel, message = ref.split("/")
         files = [part.file] if part.file else []
         try:
-            for again in (False, True):
-                try:
-                    await self._rest.request(
-                        "PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files
-                    )
-                except Refused as refused:
-                    if refused.code != ARCHIVED or again:
-                        raise
-                    await self._unarchive(channel)
-                else:
-                    return True
+            try:
+                await self._rest.request("PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files)
+            except Refused as refused:
+                if refused.code != ARCHIVED:
+                    raise
+                await self._rest.request(
+                    "PATCH", "/channels/{channel_id}", channel_id=channel, json={"archived": False}
+                )
+                await self._rest.request("PATCH", _EDIT, channel_id=channel, message_id=message, json=body, files=files)
+            return True
         except Refused as refused:
-            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, 30_046):
+            if refused.status == 400 and refused.code not in (ARCHIVED, THREAD_LOCKED, EDITED_TOO_OFTEN):
                 raise
             log.info("discord_message_gone", code=refused.code)
         self._generations[index] = self._generations.get(index, 0) + 1
         return False
-
-    async def _unarchive(self, thread: str) -> None:
-        await self._rest.request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
 
     async def _post(self, index: int, body: Json, part: Part) -> None:
         """Post a message once, wherever it can be posted.
@@ -230,10 +229,11 @@ class DiscordReply:
         for _ in range(6):  # a deleted first post, then thread, channel, direct messages
             place = await self._open()
             if (found := await self._posted(index, place, part)) is not None:
-                await self._keep(index, place.channel, found)
+                await self._keep(index, place, found)
                 if not await self._edit(index, f"{place.channel}/{found}", body, part):
                     continue
                 return
+            await self._stay_owner()
             generation = self._generations.get(index, 0)
             named = {"nonce": nonce(self._lease.thread, self._lease.turn, index, generation), "enforce_nonce": True}
             try:
@@ -247,33 +247,36 @@ class DiscordReply:
             except Refused as refused:
                 if refused.code == UNKNOWN_MESSAGE and generation < 3:  # posted with this nonce, and deleted
                     self._generations[index] = generation + 1
-                elif is_unreachable(refused) or refused.code in (ARCHIVED, THREAD_LOCKED):
-                    await self._elsewhere(place, refused)
+                elif is_closed(refused):
+                    key, person = self._lease.thread, self._addressee
+                    self._place = await self._threads.elsewhere(key, place, person, refused)
                 else:
                     raise
                 continue
-            await self._keep(index, place.channel, str(message["id"]))
+            await self._keep(index, place, str(message["id"]))
             if str(message.get("content", "")).strip() != body["content"].strip():
                 # The nonce gave back what an earlier try had posted.
                 await self._edit(index, f"{place.channel}/{message['id']}", body, part)
             return
         raise Permanent("undeliverable")
 
-    async def _keep(self, index: int, channel: str, message: str) -> None:
-        await self._lease.refs.put(str(index), f"{channel}/{message}")
+    async def _keep(self, index: int, place: Venue, message: str) -> None:
+        await self._lease.refs.put(str(index), f"{place.channel}/{message}")
         self._owned_at = time.monotonic()
+        if not place.is_thread and not place.private:
+            await self._threads.note(message, self._lease.thread)
 
-    async def _stay_owner(self, index: int, ref: str) -> None:
+    async def _stay_owner(self) -> None:
         """Ask whether the thread is ours still, if that was last heard a while ago: this process may have been paused.
 
         Raises:
-            LeaseLost: it is not; the message is another worker's.
+            LeaseLost: it is not; the answer is another worker's.
         """
         if time.monotonic() - self._owned_at > OWNER_S:
-            await self._lease.refs.put(str(index), ref)
+            await self._lease.refs.put(OWNER, self._lease.token)
             self._owned_at = time.monotonic()
 
-    def _reference(self, index: int, place: Place) -> Json:
+    def _reference(self, index: int, place: Venue) -> Json:
         """Reply to the question where it stands in the same place; a question that is gone fails nothing."""
         key = self._lease.thread
         if index > 0 or not self._message.isdecimal() or (place.is_thread and self._message == key.root):
@@ -282,7 +285,7 @@ class DiscordReply:
             return {}
         return {"message_reference": {"message_id": self._message, "fail_if_not_exists": False}}
 
-    async def _posted(self, index: int, place: Place, part: Part) -> str | None:
+    async def _posted(self, index: int, place: Venue, part: Part) -> str | None:
         """What an earlier holder of the thread posted for this part, when its nonce may be forgotten."""
         if (datetime.now(UTC) - self._begun_at).total_seconds() < NONCE_S:
             return None
@@ -304,31 +307,10 @@ class DiscordReply:
                 return str(message["id"])
         return None
 
-    async def _elsewhere(self, place: Place, refused: Refused) -> None:
-        """Find another place: the channel of a thread that is closed to us, else direct messages.
-
-        Raises:
-            Permanent: there is none.
-        """
-        key = self._lease.thread
-        log.warning("discord_place_closed", code=refused.code, channel=place.channel)
-        if place.is_thread and not place.private:
-            found = Place(channel=key.channel, is_thread=False)
-        else:
-            try:
-                direct = await self._threads.dm(self._addressee)
-            except Refused:
-                direct = place.channel
-            if direct == place.channel:
-                raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
-            found = Place(channel=direct, private=True, is_thread=False)
-        await self._threads.settle(key, found)
-        self._place = found
-
     async def _remove_from(self, index: int) -> None:
         """Take away messages that the committed answer does not need."""
         while (ref := self._lease.refs.get(str(index))) is not None:
-            await self._stay_owner(index, ref)
+            await self._stay_owner()
             channel, message = ref.split("/")
             with suppress(Refused):
                 await self._rest.request("DELETE", _EDIT, channel_id=channel, message_id=message)

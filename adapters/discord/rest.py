@@ -31,6 +31,7 @@ REQUEST_S = 30.0
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_INTERACTION = 10_003, 10_008, 10_062
 EDITED_TOO_OFTEN = 30_046
+ANSWERED = 40_060
 NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED = 50_001, 50_013, 50_007, 50_083
 THREAD_EXISTS, THREAD_LOCKED = 160_004, 160_005
 
@@ -207,7 +208,11 @@ def to_error(error: Exception) -> Permanent | Transient:
         case HTTPException():
             if error.status == 429:
                 return Transient("discord_rate_limited", retry_after_s=_retry_after_s(error))
-            return Transient("discord_unavailable") if error.status >= 500 else Refused(error.status, error.code)
+            if error.status >= 500:
+                return Transient("discord_unavailable")
+            kind = error.response.headers.get("content-type", "")
+            # What is no JSON was said by something that stands before Discord.
+            return Refused(error.status, error.code) if "json" in kind else Transient("discord_in_the_way")
         case TimeoutError():
             return Transient("discord_slow")
         case _:

@@ -26,6 +26,7 @@ class DiscordSettings(BaseModel):
         shard_count: of how many shards; as many as Discord recommends when absent.
         admins: ids of roles and of people who count as staff; who may manage the server when empty.
         handover_channel: id of the channel where hand-overs are told; nobody is told when empty.
+        reads_messages: ask for the Message Content intent; without it people mention the bot each time.
         keep_s: how long what the adapter remembers of a conversation outlives its last message.
     """
 
@@ -38,6 +39,7 @@ class DiscordSettings(BaseModel):
     shard_count: int | None = None
     admins: frozenset[str] = frozenset()
     handover_channel: str = ""
+    reads_messages: bool = True
     keep_s: float = 30 * DAY_S
 
     @property
@@ -76,6 +78,9 @@ def read_settings(environment: Mapping[str, str]) -> DiscordSettings | None:
     channel = given.get("HANDOVER_CHANNEL_DISCORD", "").removeprefix("<#").removesuffix(">")
     if channel and not is_id(channel):
         problems.append("HANDOVER_CHANNEL_DISCORD is not the id of a channel; copy it from the channel's menu")
+    reads = given.get("DISCORD_MESSAGE_CONTENT", "").lower() or "true"
+    if reads not in ("true", "false"):
+        problems.append("DISCORD_MESSAGE_CONTENT is neither true nor false")
     days = _days(given.get("RETENTION_DAYS", "") or "30")
     if days is None:
         problems.append("RETENTION_DAYS is not a number of days; 30 is the default")
@@ -89,6 +94,7 @@ def read_settings(environment: Mapping[str, str]) -> DiscordSettings | None:
         shard_count=shard_count,
         admins=admins,
         handover_channel=channel,
+        reads_messages=reads == "true",
         keep_s=days * DAY_S,
     )
 

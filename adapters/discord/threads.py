@@ -8,6 +8,7 @@ directions are kept in shared state before anything is posted, so that no messag
 | `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
 | `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
 | `origin/<key>`       | how a conversation began that no message began (`Origin`) |
+| `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
 """
 
 from __future__ import annotations
@@ -20,23 +21,29 @@ import structlog
 from adapters.discord.inbound import DIRECT
 from adapters.discord.render import clipped, nonce, render_text, title_of
 from adapters.discord.rest import (
+    ARCHIVED,
     CANNOT_DM,
     NO_ACCESS,
     NO_PERMISSION,
     THREAD_EXISTS,
+    THREAD_LOCKED,
     UNKNOWN_CHANNEL,
     UNKNOWN_MESSAGE,
     Refused,
     Rest,
 )
-from bot.errors import Permanent
+from bot.errors import Permanent, Transient
 from bot.messages import ThreadKey
 from bot.ports import Resources
 
 log = structlog.get_logger(__name__)
 
 ARCHIVE_MINUTES = 4_320
+MAKING_S = 20.0
+"""A private thread is made from no message, so nothing but this keeps two processes from making two."""
+
 _CACHED = 10_000
+_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED, THREAD_LOCKED})
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
 
@@ -55,7 +62,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asks: bool = False
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Venue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a conversation is answered.
 
     Args:
@@ -93,24 +100,33 @@ class Threads:
         if self._seen.get(thread) == key:
             self._seen.move_to_end(thread)
             return
-        place = Place(channel=thread, private=private)
+        place = Venue(channel=thread, private=private)
         await self._state.compare_and_set(f"place/{key}", None, _encoded(place), ttl_s=self._keep_s)
         self._seen[thread] = key
         if len(self._seen) > _CACHED:
             self._seen.popitem(last=False)
 
+    async def conversation_of(self, message: str) -> ThreadKey | None:
+        """The conversation that a message in a channel belongs to, where there could be no thread for it."""
+        kept = await self._state.get(f"said/{message}")
+        return None if kept is None else ThreadKey.parse(kept.decode())
+
+    async def note(self, message: str, key: ThreadKey) -> None:
+        """Remember that a message in a channel belongs to this conversation."""
+        await self._state.set(f"said/{message}", str(key).encode(), ttl_s=self._keep_s)
+
     async def begin(self, key: ThreadKey, origin: Origin) -> None:
         """Remember how a conversation began."""
         await self._state.set(f"origin/{key}", _encoded(origin), ttl_s=self._keep_s)
 
-    async def place(self, key: ThreadKey) -> Place | None:
+    async def place(self, key: ThreadKey) -> Venue | None:
         """Where a conversation is answered, if that is known already."""
         if key.space == DIRECT:
-            return Place(channel=key.channel, private=True, is_thread=False)
+            return Venue(channel=key.channel, private=True, is_thread=False)
         kept = await self._state.get(f"place/{key}")
-        return None if kept is None else msgspec.json.decode(kept, type=Place)
+        return None if kept is None else msgspec.json.decode(kept, type=Venue)
 
-    async def settle(self, key: ThreadKey, place: Place) -> None:
+    async def settle(self, key: ThreadKey, place: Venue) -> None:
         """Answer a conversation there from now on."""
         if place.is_thread:
             await self._state.set(f"thread/{place.channel}", str(key).encode(), ttl_s=self._keep_s)
@@ -121,7 +137,7 @@ class Threads:
         self._seen.pop(thread, None)
         await self._state.set(f"thread/{thread}", str(key).encode(), ttl_s=self._keep_s)
 
-    async def open(self, key: ThreadKey, person: str, question: str) -> Place:
+    async def open(self, key: ThreadKey, person: str, question: str) -> Venue:
         """The place of a conversation; its thread is made when there is none. Only the holder of the lease calls this.
 
         Args:
@@ -136,11 +152,10 @@ class Threads:
             return place
         kept = await self._state.get(f"origin/{key}")
         origin = Origin(person=person) if kept is None else msgspec.json.decode(kept, type=Origin)
-        rules = await self._resources.channel_rules(key)
-        private = origin.private or rules.private
+        private = origin.private or await self.goes_private(key)
         try:
             thread = await self._make(key, origin, question, private=private)
-            place = Place(channel=thread, private=private)
+            place = Venue(channel=thread, private=private)
         except Refused as refused:
             log.warning("discord_no_thread", code=refused.code, channel=key.channel, private=private)
             place = await self._instead(key, origin.person or person, private=private)
@@ -155,25 +170,49 @@ class Threads:
         Raises:
             Permanent, Transient: it was not made.
         """
-        if await self.place(key) is None and not (await self._resources.channel_rules(key)).private:
+        if await self.place(key) is None and not await self.goes_private(key):
             await self.open(key, person, question)
 
-    async def welcome(self, place: Place, person: str) -> None:
+    async def goes_private(self, key: ThreadKey) -> bool:
+        """Whether what begins in this channel goes on where only the person and the team read along."""
+        return (await self._resources.channel_rules(key)).private
+
+    async def welcome(self, place: Venue, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
         if place.is_thread:
             await self._add(place.channel, person)
 
-    async def private(self, key: ThreadKey, person: str, title: str) -> Place:
+    async def private(self, key: ThreadKey, person: str, title: str) -> Venue:
         """A private thread with this person, in which the conversation goes on.
 
         Raises:
             Permanent, Transient: there can be none.
         """
         thread = await self._private(key.channel, title)
-        place = Place(channel=thread, private=True)
+        place = Venue(channel=thread, private=True)
         await self.settle(key, place)
         await self._add(thread, person, needed=True)
         return place
+
+    async def elsewhere(self, key: ThreadKey, place: Venue, person: str, refused: Refused) -> Venue:
+        """Another place for a conversation whose own is closed to us: its channel, else direct messages.
+
+        Raises:
+            Permanent: there is none.
+        """
+        log.warning("discord_place_closed", code=refused.code, channel=place.channel)
+        if place.is_thread and not place.private:
+            found = Venue(channel=key.channel, is_thread=False)
+        else:
+            try:
+                direct = await self.dm(person) if person else place.channel
+            except Refused:
+                direct = place.channel
+            if direct == place.channel:
+                raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
+            found = Venue(channel=direct, private=True, is_thread=False)
+        await self.settle(key, found)
+        return found
 
     async def dm(self, person: str) -> str:
         """The channel of direct messages with a person.
@@ -187,6 +226,8 @@ class Threads:
     async def _make(self, key: ThreadKey, origin: Origin, question: str, *, private: bool) -> str:
         title = title_of(question)
         if private:
+            if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
+                raise Transient("discord_thread_in_making", retry_after_s=1.0)
             return await self._private(key.channel, title)
         root = key.root
         if origin.asks:
@@ -232,16 +273,16 @@ class Threads:
         made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
         return str(made["id"])
 
-    async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Place:
+    async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Venue:
         """Where to answer when there can be no thread: the channel itself, or direct messages.
 
         Raises:
             Permanent: neither is possible.
         """
         if not private:
-            return Place(channel=key.channel, is_thread=False)
+            return Venue(channel=key.channel, is_thread=False)
         try:
-            return Place(channel=await self.dm(person), private=True, is_thread=False)
+            return Venue(channel=await self.dm(person), private=True, is_thread=False)
         except Refused as refused:
             raise Permanent(f"undeliverable_{refused.code}") from refused
 
@@ -258,9 +299,9 @@ class Threads:
             log.info("discord_member_not_added", code=refused.code)
 
 
-def is_unreachable(refused: Refused) -> bool:
+def is_closed(refused: Refused) -> bool:
     """Whether nothing can be posted in a place, so that another one has to be found."""
-    return refused.status in (403, 404) or refused.code in (UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM)
+    return refused.status in (403, 404) or refused.code in _CLOSED
 
 
 def _encoded(value: msgspec.Struct) -> bytes:

@@ -24,17 +24,17 @@ class Aliases:
     async def moved(self, team: str, old: str, new: str) -> None:
         """Slack has another id for a channel from now on."""
         first = await self.known(team, old)
-        await self._state.set(f"known/{team}/{new}", first.encode())
-        await self._state.set(f"current/{team}/{first}", new.encode())
+        await self._state.set(f"alias/known/{team}/{new}", first.encode())
+        await self._state.set(f"alias/current/{team}/{first}", new.encode())
 
     async def known(self, team: str, channel: str) -> str:
         """The id by which we know a channel."""
-        stored = await self._state.get(f"known/{team}/{channel}")
+        stored = await self._state.get(f"alias/known/{team}/{channel}")
         return channel if stored is None else stored.decode()
 
     async def current(self, team: str, channel: str) -> str:
         """The id that Slack has for a channel that we know."""
-        stored = await self._state.get(f"current/{team}/{channel}")
+        stored = await self._state.get(f"alias/current/{team}/{channel}")
         return channel if stored is None else stored.decode()
 
     async def root(self, team: str, place: Place, *, said: bool) -> str:
@@ -48,7 +48,7 @@ class Aliases:
         """
         if not place.is_direct:
             return place.root
-        joined = await self._state.get(f"joined/{team}/{place.channel}/{place.root}")
+        joined = await self._state.get(f"alias/joined/{team}/{place.channel}/{place.root}")
         if joined is not None:
             return joined.decode()
         if not said or not place.begins:
@@ -58,7 +58,7 @@ class Aliases:
             return place.root
         root = (await self._state.get(key) or place.root.encode()).decode()
         if root != place.root:
-            await self._state.set(f"joined/{team}/{place.channel}/{place.root}", root.encode(), ttl_s=KEPT_S)
+            await self._state.set(f"alias/joined/{team}/{place.channel}/{place.root}", root.encode(), ttl_s=KEPT_S)
         return root
 
     async def shown(self, team: str, channel: str) -> None:
@@ -66,4 +66,4 @@ class Aliases:
         await self._state.delete(self._open(team, channel))
 
     def _open(self, team: str, channel: str) -> str:
-        return f"open/{team}/{channel}"
+        return f"alias/open/{team}/{channel}"

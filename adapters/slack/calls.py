@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -60,40 +59,41 @@ class Calls:
 
     Args:
         api_url: where the API is.
+        waited: told of every wait that Slack asks for, in seconds.
     """
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, waited: Callable[[float], None]) -> None:
         self._api_url = api_url
+        self._waited = waited
         self._session: aiohttp.ClientSession | None = None
         self._not_before: dict[tuple[str, str], float] = {}
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Keep connections open between calls; outside of it each call makes its own."""
-        if self._session is not None:
-            yield
-            return
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
-            self._session = session
-            try:
-                yield
-            finally:
-                self._session = None
+    async def aclose(self) -> None:
+        """Close connections; a later call opens others."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
-    def client(self, token: SecretStr | None = None) -> AsyncWebClient:
-        """The SDK's client, which retries nothing by itself: whether a call may be repeated is for us to know."""
+    def client(self, token: SecretStr | None = None, *, connected: bool = True) -> AsyncWebClient:
+        """The SDK's client, which retries nothing by itself: whether a call may be repeated is for us to know.
+
+        Args:
+            connected: it uses the connections that are kept open; else it makes its own for each call.
+        """
         return AsyncWebClient(
             token=token.get_secret_value() if token else None,
             base_url=self._api_url,
             timeout=TIMEOUT_S,
-            session=self._session,
+            session=self.session if connected else None,
             retry_handlers=[],
             logger=sdk_log,
         )
 
     @property
-    def session(self) -> aiohttp.ClientSession | None:
-        """The open connections, if there are any."""
+    def session(self) -> aiohttp.ClientSession:
+        """Connections that stay open between calls."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self._session
 
     async def call(
@@ -126,6 +126,7 @@ class Calls:
                     raise
                 retry_after_s = failure.retry_after_s or 1.0
                 self._not_before[key] = time.monotonic() + retry_after_s
+                self._waited(retry_after_s)
                 log.warning("slack_rate_limited", method=method, retry_after_s=retry_after_s)
 
     async def respond(

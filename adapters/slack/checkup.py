@@ -43,15 +43,14 @@ class Checkup:
     async def look(self) -> Examination:
         """What was found, and what is to be mended."""
         settings = self._settings
-        async with self._calls.connected():
-            if settings.app_token is not None:
-                await self._socket(settings.app_token)
-            if settings.signing_secret is not None:
-                self._http()
-            if settings.has_many_workspaces:
-                await self._many()
-            elif settings.bot_token is not None:
-                await self._one(settings.bot_token)
+        if settings.app_token is not None:
+            await self._socket(settings.app_token)
+        if settings.signing_secret is not None:
+            self._http()
+        if settings.has_many_workspaces:
+            await self._many()
+        elif settings.bot_token is not None:
+            await self._one(settings.bot_token)
         return Examination(facts=tuple(self._facts), problems=tuple(self._problems))
 
     async def _one(self, token: SecretStr) -> None:

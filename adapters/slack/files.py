@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -91,24 +90,21 @@ class Files:
     async def _download(self, address: str, token: SecretStr, max_bytes: int) -> bytes:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
         timeout = aiohttp.ClientTimeout(total=TOTAL_S, sock_read=STALL_S)
-        async with AsyncExitStack() as stack:
-            session = self._calls.session
-            if session is None:
-                session = await stack.enter_async_context(aiohttp.ClientSession())
-            for _ in range(REDIRECTS):
-                if not self._is_slacks(address):
-                    raise ToolFailed("not_in_slack", f"The file is not kept in Slack. {_AGAIN}")
-                async with session.get(address, headers=headers, timeout=timeout, allow_redirects=False) as response:
-                    if response.status in (301, 302, 303, 307, 308):
-                        address = urljoin(address, response.headers.get("Location", ""))
-                        if not self._is_slacks(address):
-                            raise _login_page()
-                        continue
-                    if response.status in (401, 403, 404, 410):
-                        raise _Stale
-                    if response.status != 200:
-                        raise Transient("slack_file_unavailable")
-                    return await _read(response, max_bytes)
+        session = self._calls.session
+        for _ in range(REDIRECTS):
+            if not self._is_slacks(address):
+                raise ToolFailed("not_in_slack", f"The file is not kept in Slack. {_AGAIN}")
+            async with session.get(address, headers=headers, timeout=timeout, allow_redirects=False) as response:
+                if response.status in (301, 302, 303, 307, 308):
+                    address = urljoin(address, response.headers.get("Location", ""))
+                    if not self._is_slacks(address):
+                        raise _login_page()
+                    continue
+                if response.status in (401, 403, 404, 410):
+                    raise _Stale
+                if response.status != 200:
+                    raise Transient("slack_file_unavailable")
+                return await _read(response, max_bytes)
         raise _Stale
 
     def _is_slacks(self, address: str) -> bool:

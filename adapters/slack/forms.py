@@ -30,7 +30,7 @@ from bot.ports import Form, Outcome, SharedState, Verdict
 log = structlog.get_logger(__name__)
 
 KEPT_S = 3600.0
-CHECK_S = 2.0
+CHECK_S = 2.2
 """How long somebody looks at the modal while what they typed is checked; Slack gives it three seconds."""
 
 AGAIN = "That took too long. Please press the button again."
@@ -39,7 +39,7 @@ DIRECT = "The form cannot be opened here. I have sent you a direct message with 
 NO_WAY = "The form cannot be opened here, and I cannot reach you directly. Please press *Talk to a human*."
 _TOO_LATE = frozenset({"expired_trigger_id", "trigger_expired", "trigger_exchanged", "exchanged_trigger_id"})
 
-LATER = "This is being checked. The result comes as a message in the conversation."
+LATER = "This is being checked …"
 
 NOT_YOURS = "This form was offered to somebody else, or its time is over."
 BUSY = "We are very busy at the moment. Please try again in a minute."
@@ -172,7 +172,7 @@ class Forms:
         checking = asyncio.create_task(self._bring(form_id, offer, pressed, typed, author))
         await asyncio.wait({checking}, timeout=CHECK_S)
         if not checking.done():
-            self._errands.send(self._told_later(form_id, offer, author, checking), "form")
+            self._errands.send(self._told_later(form_id, offer, author, pressed.view, checking), "form")
             return BoltResponse(status=200, body={"response_action": "update", "view": text_view(offer.title, LATER)})
         outcome = checking.result()
         if outcome.verdict in (Verdict.REFUSED, Verdict.BUSY):
@@ -180,13 +180,24 @@ class Forms:
         self._errands.send(self._done(form_id, offer, author, outcome.text), "form done")
         return None
 
-    async def _told_later(self, form_id: str, offer: Offer, author: Person, checking: asyncio.Task[Outcome]) -> None:
+    async def _told_later(
+        self, form_id: str, offer: Offer, author: Person, view_id: str, checking: asyncio.Task[Outcome]
+    ) -> None:
+        """Tell what came of a check that took long: in the modal, if it is still open."""
         outcome = await checking
+        line = await self._posts.line(ThreadKey.parse(offer.thread))
         if outcome.verdict in (Verdict.REFUSED, Verdict.BUSY):
-            line = await self._posts.line(ThreadKey.parse(offer.thread))
-            await self._words.tell(line, author.id, outcome.text or BUSY)
+            told = outcome.text or BUSY
+            view = form_view(form_id, offer.thread, offer.title, offer.fields, offer.secret_fields, told)
         else:
             await self._done(form_id, offer, author, outcome.text)
+            told, view = "", text_view(offer.title, outcome.text)
+        try:
+            await self._posts.call(line, "views.update", {"view_id": view_id, "view": view})
+        except Permanent as failure:
+            log.info("slack_modal_closed", reason=failure.reason)
+            if told:
+                await self._words.tell(line, author.id, told)
 
     async def _bring(
         self, form_id: str, offer: Offer, pressed: Pressed, typed: Mapping[str, str], author: Person

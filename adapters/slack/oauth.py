@@ -76,7 +76,7 @@ class OAuth:
         elsewhere = None if settings.api_url == API_URL else f"{api.scheme}://{api.netloc}/oauth/v2/authorize"
         assert settings.client_secret is not None
         self.flow = AsyncOAuthFlow(
-            client=calls.client(),
+            client=calls.client(connected=False),
             logger=bolt_log,
             settings=AsyncOAuthSettings(
                 client_id=settings.client_id,

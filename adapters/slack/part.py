@@ -37,6 +37,9 @@ GENERATIONS = 3
 
 TRIES = 3
 
+OWN_S = 3.0
+"""How long it is believed that the thread is ours; a lease lasts longer."""
+
 BEGIN_S = 2.0
 """How long the beginning of a stream waits when Slack asks for it: a workspace has about twenty a minute, and when they
 are used up an answer is better edited than late."""
@@ -113,6 +116,7 @@ class Part:
         self._way = Way.NONE if self._ts is None else Way.UNKNOWN
         self._shown = ""
         self._opened_at = 0.0
+        self._owned_at = time.monotonic()
         self._patience_s = LIVE_S
 
     @property
@@ -133,6 +137,7 @@ class Part:
             LeaseLost: somebody else writes this answer.
         """
         await self._keep()
+        await self._own()
         if self._ts is None and not await self._adopted():
             await self._begin(text)
             return
@@ -186,6 +191,7 @@ class Part:
 
     async def _begin(self, text: str) -> None:
         if self._recipient is not None:
+            await self._posts.turn(self._line)
             try:
                 arguments = {**self._place(), "thread_ts": self._line.root, **self._recipient, "markdown_text": text}
                 ts = (await self._posts.call(self._line, "chat.startStream", arguments, patience_s=BEGIN_S))["ts"]
@@ -270,21 +276,28 @@ class Part:
             await self._posts.delete(self._line, stands)
         self._kept = self._ts
 
+    async def _own(self) -> None:
+        """Ask whether the thread is ours still, when that was last heard a while ago: this process may have been
+        paused, and somebody else may have completed the message."""
+        if self._ts is not None and time.monotonic() - self._owned_at > OWN_S:
+            await self._lease.refs.put(self._name, self._ts)
+        self._owned_at = time.monotonic()
+
     # ------------------------------------------------------------------------------------------------- going on
 
     async def _append(self, text: str) -> None:
         more = text[len(self._shown) :]
         if not more:
             return
+        self._way = Way.UNKNOWN  # until the call has come to an end: it may be cut off
+        arguments = {**self._place(), "ts": self._ts, "markdown_text": more}
         try:
-            await self._posts.call(
-                self._line,
-                "chat.appendStream",
-                {**self._place(), "ts": self._ts, "markdown_text": more},
-                patience_s=self._patience_s,
-            )
+            await self._posts.call(self._line, "chat.appendStream", arguments, patience_s=self._patience_s)
         except Unsure:
             await self._stop()  # it may have been appended; an edit says the whole, however often
+        except Transient:
+            self._way = Way.STREAM
+            raise
         except Permanent as failure:
             if failure.reason in _FATAL:
                 raise
@@ -293,7 +306,7 @@ class Part:
                 return
             await self._stop()
         else:
-            self._shown = text
+            self._way, self._shown = Way.STREAM, text
 
     async def _stopped_with(self, text: str, closing: Sequence[Block]) -> bool:
         """Stop the stream with the rest of the text; whether the message is what it should be."""

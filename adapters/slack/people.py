@@ -89,7 +89,7 @@ class People:
 
     async def profile(self, me: Installation, user: str, *, wait_s: float = LOOK_S) -> Profile | None:
         """What is known of somebody, or can be learnt in time."""
-        key = f"{me.team}/{user}"
+        key = f"people/{me.team}/{user}"
         at, known = self._known.get(key, (0.0, None))
         if time.monotonic() - at < (MEMORY_S if known is not None else REST_S) and at:
             return known

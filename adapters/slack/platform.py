@@ -15,7 +15,7 @@ from adapters.slack.calls import Calls
 from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
 from adapters.slack.earlier import Earlier
-from adapters.slack.errands import Errands
+from adapters.slack.errands import Errands, to_the_end
 from adapters.slack.events import Events
 from adapters.slack.files import Files
 from adapters.slack.forms import Forms
@@ -62,10 +62,10 @@ class SlackPlatform:
         self._settings = settings
         self._resources = resources
         self._intake: Intake | None = None
-        self._calls = Calls(settings.api_url)
+        self._calls = Calls(settings.api_url, resources.waited)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
-        self._people = People(settings, state.within("people"), self._installations, self._calls)
-        self._aliases = Aliases(state.within("aliases"))
+        self._people = People(settings, state, self._installations, self._calls)
+        self._aliases = Aliases(state)
         self._posts = Posts(self._calls, self._installations, self._aliases, state)
         self._words = Words(self._posts)
         self._files = Files(settings, self._installations, self._calls)
@@ -103,18 +103,22 @@ class SlackPlatform:
         """Bring what happens in Slack to `intake` until cancelled."""
         self._intake = intake
         tasks: list[asyncio.Task[None]] = []
-        async with self._calls.connected():
-            try:
-                if not self._settings.has_many_workspaces:
-                    tasks.append(asyncio.create_task(self._introduce(), name="slack-introduce"))
-                if self._sockets is not None:
-                    tasks.append(asyncio.create_task(self._sockets.run(), name="slack-sockets"))
-                await asyncio.Event().wait()
-            finally:
-                await end(*tasks)
-                self._intake = None
-                await self._errands.finish(ERRANDS_S)
-                await self._people.aclose()
+        if not self._settings.has_many_workspaces:
+            tasks.append(asyncio.create_task(self._introduce(), name="slack-introduce"))
+        if self._sockets is not None:
+            tasks.append(asyncio.create_task(self._sockets.run(), name="slack-sockets"))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await to_the_end(self._close(tasks))
+
+    async def _close(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        await end(*tasks)
+        if self._sockets is not None:
+            await self._sockets.aclose()
+        self._intake = None
+        await self._errands.finish(ERRANDS_S)
+        await self._people.aclose()
 
     async def _introduce(self) -> None:
         """Learn who we are; until then nothing is acknowledged that nobody has kept from before."""
@@ -208,3 +212,9 @@ class SlackPlatform:
     async def examine(self) -> Examination:
         """Look at Slack with the settings at hand."""
         return await Checkup(self._settings, self._calls, self._installations).look()
+
+    async def aclose(self) -> None:
+        """End what is done beside the turns, and close connections."""
+        await self._errands.finish(ERRANDS_S)
+        await self._people.aclose()
+        await self._calls.aclose()

@@ -90,6 +90,8 @@ class Posts:
         self._aliases = aliases
         self._state = state
         self._pace = Pace()
+        self.unsupported: set[tuple[str, str]] = set()
+        """Workspaces and methods that are not to be had there; the next process asks again."""
 
     async def line(self, thread: ThreadKey) -> Line:
         """The thread as Slack has it at this moment."""
@@ -100,6 +102,10 @@ class Posts:
         """Call a method in the line's workspace; see `Calls.call`."""
         return await self._calls.call(method, line.me.token, arguments, **more)
 
+    async def turn(self, line: Line) -> None:
+        """Wait until another message may be begun in the channel."""
+        await self._pace.turn(line.channel)
+
     async def post(self, line: Line, post: Post) -> str:
         """Post a message into the thread; its id.
 
@@ -107,7 +113,7 @@ class Posts:
             Unsure: it may be there.
             Transient, Permanent: it is not.
         """
-        await self._pace.turn(line.channel)
+        await self.turn(line)
         where = {"channel": line.channel, "thread_ts": line.root or None}
         return str((await self.call(line, "chat.postMessage", {**where, **post.arguments()}))["ts"])
 

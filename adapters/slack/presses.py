@@ -22,6 +22,7 @@ class Pressed:
         message: id of the message it was pressed on, `root` the one that began its thread.
         trigger: opens a modal, within three seconds.
         response_url: where the person can be answered, unseen by others.
+        view: the modal that was submitted.
     """
 
     user: str
@@ -35,6 +36,7 @@ class Pressed:
     at: datetime
     trigger: str = ""
     response_url: str = field(default="", repr=False)
+    view: str = ""
 
 
 def read_action(body: Body) -> Pressed | None:
@@ -84,6 +86,7 @@ def _pressed(body: Body, action: str, value: str, nonce: str) -> Pressed:
         at=datetime.now(UTC),
         trigger=text_of(body, "trigger_id"),
         response_url=text_of(body, "response_url") or _first_response_url(body),
+        view=text_of(mapping(body.get("view")), "id"),
     )
 
 

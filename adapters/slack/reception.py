@@ -82,7 +82,7 @@ class Reception:
         self.app = AsyncApp(
             name="frontdesk",
             logger=bolt_log,
-            client=calls.client(),
+            client=calls.client(connected=False),
             process_before_response=True,
             authorize=_Authorize(installations),
             oauth_flow=flow,
@@ -101,12 +101,18 @@ class Reception:
 
     async def take(self, payload: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse | None:
         """Have a payload brought in; the answer to give, or nothing when Slack shall send it again."""
-        request = AsyncBoltRequest(
-            mode="socket_mode",  # a payload that is parsed already; over HTTP its bytes were verified before
-            body=payload,
-            headers=dict(headers),
-            context={"frontdesk_teams": installed_teams(payload)},
-        )
+        if payload.get("type") == "event_callback" and not isinstance(payload.get("event"), dict):
+            return BoltResponse(status=400, body="")
+        try:
+            request = AsyncBoltRequest(
+                mode="socket_mode",  # a payload that is parsed already; over HTTP its bytes were verified before
+                body=payload,
+                headers=dict(headers),
+                context={"frontdesk_teams": installed_teams(payload)},
+            )
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # Bolt trusts what it reads
+            log.warning("slack_payload_senseless", error=type(error).__name__)
+            return BoltResponse(status=400, body="")
         limit_s = EVENT_S if payload.get("type") == "event_callback" else ACTION_S
         try:
             async with asyncio.timeout(limit_s):
@@ -143,7 +149,8 @@ async def _nothing(_: dict[str, Any], __: Installation) -> None:
 
 
 async def _tell_error(error: Exception, body: dict[str, Any]) -> None:
-    kind = (body.get("event") or {}).get("type") or body.get("type")
+    event = body.get("event")
+    kind = (event.get("type") if isinstance(event, dict) else None) or body.get("type")
     if isinstance(error, BotError):
         reason = error.reason if isinstance(error, Transient) else type(error).__name__
         log.warning("slack_event_not_taken", kind=kind, reason=reason)

@@ -161,13 +161,15 @@ def render_offer_done(title: str, person: str, key: str) -> Post:
 
 
 def form_view(
-    form_id: str, thread: str, title: str, fields: Mapping[str, str], secret_fields: Sequence[str]
+    form_id: str, thread: str, title: str, fields: Mapping[str, str], secret_fields: Sequence[str], wrong: str = ""
 ) -> dict[str, Any]:
     """The modal of a form; `callback_id` and the hidden text say what comes back.
 
     Slack has no field that hides what is typed, so a secret one says who reads it.
     """
     blocks: list[Block] = []
+    if wrong:
+        blocks.append({"type": "section", "text": {"type": "plain_text", "text": wrong[:SECTION_CHARS]}})
     for name, label in fields.items():
         block: Block = {
             "type": "input",

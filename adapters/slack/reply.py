@@ -8,13 +8,13 @@ from contextlib import suppress
 import structlog
 
 from adapters.slack.aliases import Aliases
-from adapters.slack.markdown import split
 from adapters.slack.part import Part
 from adapters.slack.posts import Line, Posts
 from adapters.slack.render import PART_CHARS, closing, status_of
 from adapters.slack.status import THINKING, Status
 from bot.conversation import NoteTurn, UserTurn
 from bot.errors import BotError, LeaseLost, Permanent, Transient
+from bot.markdown import split
 from bot.ports import Activity, Lease, Reply, ToolStarted
 from bot.tasks import end
 
@@ -102,9 +102,10 @@ class SlackReply:
 
     async def _whole_line(self) -> Line:
         """The thread's place; asked for again when it could not be told at first."""
-        if self._line.cancelled() or self._line.exception() is not None:
+        try:
+            return await asyncio.shield(self._line)
+        except (Transient, Permanent):
             return await self._posts.line(self._lease.thread)
-        return await self._line
 
     # ------------------------------------------------------------------------------------------------ live text
 

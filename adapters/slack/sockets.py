@@ -7,8 +7,10 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 PING_S = 5.0
 GRACE_S = 5.0
 """How long a connection that is replaced stays open for acknowledgements that are under way."""
+
+CLOSE_S = 2.0
+"""How long Slack may take to say goodbye."""
 
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -52,25 +57,26 @@ class Sockets:
         self._reception = reception
         self._current: _Client | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
 
     async def run(self) -> None:
         """Connect, and replace the connection whenever that is needed, until cancelled."""
-        try:
-            while True:
-                replace = asyncio.Event()
-                client = await self._connect(replace)
-                old, self._current = self._current, client
-                if old is not None:
-                    self._retire(old)
-                await replace.wait()
-                log.info("slack_socket_replaced")
-        finally:
-            current, self._current = self._current, None
-            if current is not None:
-                await _close(current)
-            for task in list(self._closing):
-                task.cancel()
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        while True:
+            replace = asyncio.Event()
+            client = await self._connect(replace)
+            old, self._current = self._current, client
+            if old is not None:
+                self._retire(old)
+            await replace.wait()
+            log.info("slack_socket_replaced")
+
+    async def aclose(self) -> None:
+        """Close every connection, once `run` has ended."""
+        self._over.set()
+        current, self._current = self._current, None
+        if current is not None:
+            self._retire(current)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def check(self) -> None:
         """Whether events can come in.
@@ -90,10 +96,11 @@ class Sockets:
                 client.wss_uri = await client.issue_new_wss_url()
                 async with asyncio.timeout(15):
                     await client.connect()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
-            except BaseException as failure:
-                await _close(client)
-                if not isinstance(failure, Exception):
-                    raise
+            except asyncio.CancelledError:
+                self._retire(client)
+                raise
+            except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, KeyError) as failure:
+                self._retire(client)
                 wait_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 log.warning("slack_socket_not_connected", reason=type(failure).__name__, again_in_s=wait_s)
                 await asyncio.sleep(wait_s)
@@ -107,7 +114,7 @@ class Sockets:
         client = _Client(
             replace,
             app_token=self._settings.app_token.get_secret_value(),
-            web_client=self._calls.client(),
+            web_client=self._calls.client(connected=False),
             logger=_quiet,
             ping_interval=PING_S,
         )
@@ -124,12 +131,16 @@ class Sockets:
             answer = await self._reception.take(request.payload, headers)
             if answer is not None:
                 await send_async_response(client, request, answer, 0.0)
+        except (aiohttp.ClientError, ConnectionError):
+            log.info("slack_acknowledgement_lost")  # the socket is gone; Slack sends it again, and it is stored once
         except Exception:
             log.exception("slack_payload_failed", kind=request.type)
 
     def _retire(self, client: _Client) -> None:
         async def close_later() -> None:
-            await asyncio.sleep(GRACE_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S):
+                    await self._over.wait()
             await _close(client)
 
         task = asyncio.create_task(close_later(), name="slack-socket-retired")
@@ -139,7 +150,8 @@ class Sockets:
 
 async def _close(client: SocketModeClient) -> None:
     with suppress(Exception):
-        await client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
     for task in (client.message_processor, client.current_session_monitor, client.message_receiver):
         if task is not None:
             task.cancel()

@@ -23,9 +23,6 @@ PATIENCE_S = 1.0
 
 THINKING = "is thinking…"
 
-_unsupported: set[tuple[str, str]] = set()
-"""(token's end, method): refused for good in this workspace; asked for again by the next process."""
-
 
 class Status:
     """The status of one turn, set in a task of its own; nothing waits for it and nothing depends on it."""
@@ -88,8 +85,7 @@ class Status:
         )
 
     async def _try(self, method: str, arguments: dict[str, str], line: Line) -> None:
-        refused = (line.me.team, method)
-        if refused in _unsupported:
+        if (line.me.team, method) in self._posts.unsupported:
             return
         try:
             await self._posts.call(line, method, arguments, patience_s=PATIENCE_S)
@@ -97,7 +93,7 @@ class Status:
             log.debug("slack_status_not_set", reason=failure.reason)
         except Permanent as failure:
             if failure.reason in _NEVER:
-                _unsupported.add(refused)
+                self._posts.unsupported.add((line.me.team, method))
             log.info("slack_status_refused", method=method, reason=failure.reason)
 
 

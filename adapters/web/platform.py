@@ -155,6 +155,9 @@ class WebPlatform:
         """Nothing outside this process is needed."""
         return Examination()
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
     def _route(
         self,
         path: str,

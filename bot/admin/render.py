@@ -140,7 +140,11 @@ def budgets(found: Sequence[BudgetLine]) -> str:
 
 def _budget(one: BudgetLine) -> str:
     until = f", until {_at(one.ends_at)}" if one.ends_at else ""
-    return f"{_SCOPES.get(one.scope, one.scope)}: {one.used:g} of {one.limit:g} {one.unit}{until}"
+    return f"{_SCOPES.get(one.scope, one.scope)}: {_amount(one.used)} of {_amount(one.limit)} {one.unit}{until}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
 _SCOPES = {

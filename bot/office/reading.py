@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from bot import transcript as transcripts
 from bot.admin import effects, render
 from bot.office.room import Done, Ordered, Room
 from bot.principal import person_ref
+from bot.report import summary
 from bot.standing import EVERYTHING, channel_of, everywhere
 
 LISTED = 20
@@ -32,7 +35,13 @@ async def status(room: Room, event: Ordered, _: effects.ShowStatus) -> Done:
         letters=sum(room.tenants(one.thread.space) == tenant for one in await room.mailbox.dead_letters()),
         blocked=sum(person.startswith(here) for person in standing.blocked),
     )
-    return Done(told=told)
+    return Done(told=f"{told}\n- Today: {await _today(room, tenant)}")
+
+
+async def _today(room: Room, tenant: str) -> str:
+    now = datetime.now(UTC)
+    lines = await room.turns.report(tenant, now.replace(hour=0, minute=0, second=0, microsecond=0), now)
+    return summary(lines, now.date(), room.currency)
 
 
 async def transcript(room: Room, event: Ordered, effect: effects.ShowTranscript) -> Done:

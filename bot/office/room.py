@@ -13,10 +13,11 @@ from bot.accounts import Accounts
 from bot.announcements import Announcements
 from bot.cases import Cases
 from bot.channels import ChannelBook
-from bot.conversation import Note, NoteTurn, UserTurn
+from bot.conversation import Note, NoteTurn
 from bot.llm.wire import shown_name
 from bot.messages import Audience, ButtonPressed, CommandGiven, Person, ThreadKey
-from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState
+from bot.pauses import customer_of
+from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState, TurnLog
 from bot.principal import person_ref
 from bot.standing import StandingOrders
 from bot.verification import Verification
@@ -44,6 +45,8 @@ class Room:
         platforms: those of this process.
         tenants: space -> tenant.
         budgets: what is spent.
+        turns: what reports are made of.
+        currency: of what is spent.
     """
 
     state: SharedState
@@ -58,6 +61,8 @@ class Room:
     channels: ChannelBook
     accounts: Accounts
     budgets: Budgets
+    turns: TurnLog
+    currency: str
 
     def tenant(self, event: Ordered) -> str:
         """Whose business it is."""
@@ -72,13 +77,7 @@ class Room:
 
     async def customer(self, thread: ThreadKey) -> Person | None:
         """Who asked last in this thread."""
-        for entry in reversed(await self.mailbox.inbox(thread)):
-            if isinstance(turn := entry.turn, UserTurn):
-                return turn.author
-        for entry in reversed((await self.mailbox.load(thread)).entries):
-            if isinstance(turn := entry.turn, UserTurn) and turn.asks:
-                return turn.author
-        return None
+        return await customer_of(self.mailbox, thread)
 
     async def note(
         self, event: Ordered, thread: ThreadKey, note: Note, author: Person, text: str, *, asks: bool = False

@@ -11,6 +11,7 @@ from bot.conversation import Note, UserTurn
 from bot.errors import BotError
 from bot.messages import Person, ThreadKey
 from bot.office.room import Done, Ordered, Room, named, short
+from bot.pauses import lift
 from bot.ports import Order
 from bot.principal import person_ref
 from bot.sentences import BACK, PAUSED_HERE
@@ -70,7 +71,7 @@ async def pause(room: Room, event: Ordered, effect: effects.Pause) -> Done:
         await room.mailbox.order(thread, Order.PAUSE)
         await room.announcements.say(thread, PAUSED_HERE, key=f"paused/{short(event)}")
         return Done(told="Paused in this thread. Messages are kept; go on with `/support resume`.")
-    await room.standing.pause(_place(room, thread, effect.scope), person_ref(thread, event.author.id))
+    await room.standing.pause(_place(room, thread, effect.scope))
     where = _WHERE[effect.scope]
     return Done(told=f"Paused {where}. Messages are kept; go on with `/support resume {effect.scope}`.")
 
@@ -83,14 +84,10 @@ async def resume(room: Room, event: Ordered, effect: effects.Resume) -> Done:
         await _go_on(room, event, event.thread, Note.RESUMED, text)
         return Done(told="Frontdesk answers again in this thread.")
     place = _place(room, event.thread, effect.scope)
-    lifted = await room.standing.resume(place)
-    if lifted is None:
+    waited = await lift(room.standing, room.mailbox, place, text)
+    if waited is None:
         return Done(told=f"Frontdesk is not paused {_WHERE[effect.scope]}.", result="was not paused")
-    waiting = await room.standing.waiting_in(place, lifted)
-    for thread in waiting:
-        await _go_on(room, event, thread, Note.RESUMED, text)
-    await room.standing.settled(place)
-    return Done(told=f"Frontdesk answers again {_WHERE[effect.scope]}; conversations that waited: {len(waiting)}.")
+    return Done(told=f"Frontdesk answers again {_WHERE[effect.scope]}; conversations that waited: {waited}.")
 
 
 async def reset(room: Room, event: Ordered, _: effects.Reset) -> Done:

@@ -18,7 +18,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bot.conversation import WIRE, AssistantTurn, Entries, Entry, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
-from bot.errors import Transient
+from bot.errors import UnknownVersion
 
 SCHEMA_VERSION = 1
 
@@ -50,7 +50,7 @@ def entry(row: bytes) -> Entry:
     """A row that was read from the record.
 
     Raises:
-        Transient: written by a version that this one does not know; a newer worker will take the thread.
+        UnknownVersion: written by a version that this one does not know; a newer worker will take the thread.
     """
     return entries([row])[0]
 
@@ -59,10 +59,10 @@ def entries(rows: list[bytes]) -> Entries:
     """Rows that were read from the record; nothing here costs more than a look at each.
 
     Raises:
-        Transient: one was written by a version that this one does not know; a newer worker will take the thread.
+        UnknownVersion: one was written by a version that this one does not know; a newer worker will take the thread.
     """
     if not all(map(bytes.startswith, rows, repeat(_HEAD))):
-        raise Transient("unknown_schema")
+        raise UnknownVersion
     return Entries(rows, decode)
 
 
@@ -70,13 +70,13 @@ def decode(row: bytes) -> Turn:
     """The turn of a row.
 
     Raises:
-        Transient: written by a version that this one does not know.
+        UnknownVersion: written by a version that this one does not know.
     """
     try:
         values = orjson.loads(row)
         return _READERS[values["kind"]].validate_python(_said(values["wire"]) | values)
     except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise Transient("unknown_schema") from error
+        raise UnknownVersion from error
 
 
 def _said(message: dict[str, Any]) -> dict[str, Any]:

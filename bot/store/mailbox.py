@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
+import structlog
 
 from bot.conversation import Conversation, Entry, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.errors import UnknownVersion
 from bot.messages import Person, ThreadKey
 from bot.observe import GIVEN_UP
 from bot.ports import Address, Backlog, DeadLetter, Found, Lease, Mode, Order, Put, Reply
@@ -26,8 +28,13 @@ from bot.store.keys import Partition, partition_of
 from bot.store.letters import LetterBox, write_letter
 from bot.store.lua import Scripts
 
+log = structlog.get_logger(__name__)
+
 FIND_ROWS = 200
 """Rows read at once when a message is looked for from the end of a record."""
+
+NEWER_S = 1.0
+"""How long a thread that a newer version has written to is left to workers of that version."""
 
 _PROBE_MS = 60_000
 
@@ -167,7 +174,15 @@ class RedisMailbox:
             [at.due, at.inbox(thread), at.turns(thread), at.meta(thread)],
             [str(thread), score, token, _ms(limits.lease_s), limits.batch],
         )
-        return None if isinstance(opened, bytes) else self._lease(thread, token, *opened)
+        if isinstance(opened, bytes):
+            return None
+        try:
+            return self._lease(thread, token, *opened)
+        except (UnknownVersion, ValueError):  # a mode or an order of a newer version is none of ours either
+            log.warning("newer_version", thread=str(thread))
+            keys, delay_ms = [at.due, at.wake, at.meta(thread)], _ms(NEWER_S)
+            await self._scripts.fenced("release", keys, [str(thread), token, delay_ms, 1])
+            return None
 
     async def wait(self, partition: int, timeout_s: float) -> ThreadKey | None:
         """The thread for which mail has come, as soon as it does; nothing when none came for `timeout_s`."""

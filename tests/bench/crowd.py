@@ -172,6 +172,9 @@ class Crowd:
         """Nothing outside this process is needed."""
         return Examination()
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
 
 def question(asked_id: str, *, plain: bool = False) -> str:
     """What people ask; the id tells the model's log who it was."""

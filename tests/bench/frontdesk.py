@@ -25,6 +25,7 @@ from bot.channels import ChannelBook
 from bot.collector import spare_the_loaded
 from bot.config import load
 from bot.intake import IntakeDesk
+from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
 from bot.loop import Loop
@@ -52,8 +53,9 @@ from tests.bench.model import ANSWER
 from tests.bench.part import obey
 from tests.bench.prefix import LOOK_UP, PROMPT
 from tests.bench.stalls import Stalls
-from tools.database import Database
+from tools.database import Database, migrate
 from tools.desk import SqlDesk
+from tools.report import SqlTurnLog
 
 API_KEY = "bench-key-of-nobody"
 HISTORY_TOKENS = 10_000_000
@@ -105,7 +107,10 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         state = RedisSharedState(connections.commands, "app", listener=connections.listener)
         limits = Limits()
         mailbox = RedisMailbox(connections, to_wire, limits=limits)
-        desk = SqlDesk(await stack.enter_async_context(Database(f"sqlite:///{folder / 'desk.sqlite3'}")))
+        url = f"sqlite:///{folder / 'desk.sqlite3'}"
+        await migrate(url)
+        database = await stack.enter_async_context(Database(url))
+        desk = SqlDesk(database)
         chat = OpenAIChat(api_key=API_KEY, base_url=base_url, model="bench")
         stack.push_async_callback(chat.aclose)
         toolbox = Toolbox(unchanging([LOOK_UP]), timeout_s=10)
@@ -124,12 +129,14 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         meter, tracer = Meter(Prices(), Allowance()), Tracer()
         breaker = Breaker("model", failures=8, rest_s=15)
         model = MeteredModel(chat, name="bench", breaker=breaker, meter=meter, tracer=tracer)
+        journal = Journal(SqlTurnLog(database))
         services = Services(
             mailbox=mailbox,
             platforms={PLATFORM: crowd},
             loop=Loop(model),
             budgets=budgets,
             modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=5),
+            journal=journal,
             tracer=tracer,
             system=PROMPT,
             toolbox=toolbox,
@@ -163,6 +170,8 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             channels=channels,
             accounts=accounts,
             budgets=budgets,
+            turns=SqlTurnLog(database),
+            currency="USD",
         )
         intake = IntakeDesk(
             mailbox,
@@ -176,7 +185,13 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             cases=cases,
         )
         worker = Worker(services, concurrency=CONCURRENCY, drain_s=5)
-        works = (guard_memory(connections.commands, mailbox), budgets.run(), standing.run(), worker.run())
+        works = (
+            guard_memory(connections.commands, mailbox),
+            budgets.run(),
+            journal.run(),
+            standing.run(),
+            worker.run(),
+        )
         stack.push_async_callback(end, *[asyncio.create_task(work) for work in works])
         yield Bench(crowd, intake)
 

@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 
 from bot.llm.wire import to_wire
 from bot.messages import ThreadKey
+from bot.ports import Mode
+from bot.sentences import HUMAN_CALLED
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
 from tests.servers.http import plain_client
@@ -21,7 +23,7 @@ from tests.servers.openai import Reply, Request, ScriptedModel, calls, says
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis_proxy import RedisProxy
 from tests.stages.play import WAIT_S, assert_whole, environment
-from tests.stages.web import ADA, page_stage
+from tests.stages.web import ADA, ROBIN, page_stage
 
 SCRIPTS = ("put", "reserve", "open", "step", "commit", "done")
 
@@ -101,6 +103,43 @@ async def test_killed_while_the_model_is_asked(
         await post(victim, root, message_id)
         await victim.ended()
     await finished_by_a_fresh_one(variables, tmp_path, root, message_id, redis_url, redis)
+
+
+@pytest.mark.behaviour("crash.human")
+@pytest.mark.timeout_s(60)
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_killed_while_a_human_is_called(
+    moment: str, model: ScriptedModel, proxy: RedisProxy, redis_url: str, tmp_path: Path
+) -> None:
+    def calls_a_human(request: Request) -> Reply:
+        if request.messages[-1]["role"] == "tool":
+            return says(HUMAN_CALLED)
+        return calls(("hand_over_to_human", {"reason": "asked for a human"}))
+
+    def strike(name: str, times: int) -> None:
+        if name == "order":
+            victim.kill()
+
+    model.answers(calls_a_human)
+    variables = environment(tmp_path, redis_url, model, LEASE_S="1")
+    root, message_id = str(uuid.uuid4()), str(uuid.uuid4())
+    async with FrontdeskProcess({**variables, "REDIS_URL": proxy.url}, tmp_path) as victim:
+        setattr(proxy, moment, strike)
+        await post(victim, root, message_id, text="I want a human")
+        await victim.ended()
+        setattr(proxy, moment, lambda name, times: None)
+    async with FrontdeskProcess(variables, tmp_path) as heir, page_stage(heir.url, root, reads=ROBIN) as page:
+        assert await post(heir, root, message_id, text="I want a human")
+        assert await page.answer() == HUMAN_CALLED
+        cards = [item for item in page.items.values() if item["kind"] == "card"]
+    assert len(cards) == 1
+    assert "asked for a human" in cards[0]["text"]
+    connections = Connections(redis_url)
+    mailbox = RedisMailbox(connections, to_wire)
+    thread = ThreadKey(platform="web", space="page", channel="main", root=root)
+    assert await mailbox.mode(thread) is Mode.HUMAN
+    assert_whole([entry.turn for entry in (await mailbox.load(thread)).entries])
+    await connections.aclose()
 
 
 async def post(

@@ -88,3 +88,25 @@ async def test_a_subscriber_misses_nothing_after_its_first_item(state: RedisShar
         await state.publish("channel", b"%d" % i)
     assert [await anext(heard) for _ in range(3)] == [b"0", b"1", b"2"]
     await heard.aclose()
+
+
+@pytest.mark.behaviour("state.agenda")
+async def test_an_item_comes_up_when_its_time_has_come_for_one_who_asks(state: RedisSharedState) -> None:
+    await state.plan("agenda", b"late", after_s=60)
+    await state.plan("agenda", b"now", after_s=0)
+    found = await asyncio.gather(*(state.due("agenda", lease_s=60) for _ in range(5)))
+    assert sorted(filter(None, found)) == [b"now"]
+    assert await state.cancel("agenda", b"now")
+    assert not await state.cancel("agenda", b"now")
+
+
+@pytest.mark.behaviour("state.agenda")
+async def test_an_item_that_nobody_dealt_with_comes_up_again(state: RedisSharedState) -> None:
+    await state.plan("agenda", b"item", after_s=0)
+    assert await state.due("agenda", lease_s=0.05) == b"item"
+    async with asyncio.timeout(5):
+        while (again := await state.due("agenda", lease_s=60)) is None:
+            await asyncio.sleep(0.005)
+    assert again == b"item"
+    await state.plan("agenda", b"item", after_s=0)
+    assert await state.due("agenda", lease_s=60) == b"item", "what is planned again comes up then"

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,18 @@ class Build:
     Args:
         root: takes the place of `/`.
         environment: of every command.
+        instead: what is done in place of a `RUN` in which this text stands.
     """
 
-    def __init__(self, context: Context, root: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        root: Path,
+        environment: Mapping[str, str],
+        instead: Mapping[str, Callable[[], None]] | None = None,
+    ) -> None:
         self.skipped: list[str] = []
+        self._instead = dict(instead or {})
         self.environment = dict(environment)
         self._context = context
         self._root = root
@@ -121,7 +129,11 @@ class Build:
                     into = len(sources) > 1 or target.endswith("/")
                     self._context.copy(sources, self._folder / target, into=into)
                 case "RUN" if not instruction.text.startswith(ELSEWHERE):
-                    self._shell(self.moved(instruction.text))
+                    other = [act for text, act in self._instead.items() if text in instruction.text]
+                    for act in other:
+                        act()
+                    if not other:
+                        self._shell(self.moved(instruction.text))
                 case "ENV":
                     for name, value in re.findall(r"([A-Z_]+)=(\S+)", instruction.text):
                         given = value.replace("$PATH", self.environment["PATH"])

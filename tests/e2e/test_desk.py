@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import admin
+from bot.app import open_desk, open_switch
+from bot.config import load
 from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Attachment, ThreadKey
-from bot.ports import Mode, Verdict
+from bot.ports import AuditEntry, Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
-from tests.servers.openai import ScriptedModel, calls, held, says
+from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
+from tests.stages.search import redis_bytes
 from tests.stages.square import (
     ADMIN,
     COLLEAGUE,
@@ -54,6 +58,11 @@ async def opened(stage: SquareStage, model: ScriptedModel) -> str:
     await stage.answered(THREAD, 1)
     listed = (await stage.order("tickets", at=THREAD)).text
     return listed.partition("**")[2].partition("**")[0]
+
+
+async def audited(variables: dict[str, str]) -> Sequence[AuditEntry]:
+    async with open_desk(load(variables)) as desk:
+        return await desk.read_audit()
 
 
 # --------------------------------------------------------------------------------------------------------- who may
@@ -190,7 +199,7 @@ async def test_the_team_is_reminded_once_of_a_customer_who_waits_also_after_a_re
         assert stage.said(THREAD)[1].startswith(STILL_WAITING)
         assert "9 to 5" in stage.said(THREAD)[1]
         await stage.say("Here I am.", at=THREAD, by=COLLEAGUE)
-        await stage.settled(THREAD, 2)
+        await square.until(lambda: "takes care of" in next(iter(square.cards.values())).title)
         shown = square.asked.count("notify")
         await other.say("At last!", at=THREAD)
         await square.until(lambda: len(square.cards) == 3)
@@ -256,6 +265,32 @@ async def test_a_pause_ends_a_running_answer_within_a_second_and_it_goes_on(
         assert_whole(await turns(stage))
 
 
+@pytest.mark.behaviour("desk.switch")
+async def test_the_operators_switch_stops_every_worker_of_every_tenant(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    tenants = {**variables, "TENANTS": "T2=other"}
+    theirs = a_place("t2", space="T2")
+    async with (
+        square_stage(tenants) as stage,
+        square_stage(tenants, stage.square),
+        open_switch(load(tenants)) as switch,
+    ):
+        assert await switch.on() is None
+        await switch.off()
+        await stage.becomes(lambda: bool(stage.app.standing.current.paused))
+        await stage.say("Hi", at=THREAD)
+        await stage.say("Hi", at=theirs)
+        await stage.square.until(lambda: stage.said(THREAD) and stage.said(theirs))
+        assert "by the operator" in (await stage.order("status", at=CHANNEL)).text
+        await stage.order("resume everywhere", at=CHANNEL)
+        assert model.requests == []
+        model.plays(says("Hello!"), says("Hello!"))
+        assert await switch.on() == 2
+        assert await stage.answered(THREAD, 1) == await stage.answered(theirs, 1) == ["Hello!"]
+    assert {entry.actor for entry in await audited(tenants)} == {"operator", "square:T1:U-ann"}
+
+
 @pytest.mark.behaviour("desk.pause")
 async def test_a_paused_thread_is_told_so_and_goes_on(stage: SquareStage, model: ScriptedModel) -> None:
     await stage.order("pause", at=THREAD)
@@ -317,6 +352,84 @@ async def test_a_thread_begins_anew_and_the_old_record_is_kept(stage: SquareStag
     assert b"teal" in file.data
 
 
+@pytest.mark.behaviour("desk.verify_reset")
+async def test_a_proof_is_forgotten_and_the_person_may_try_at_once(stage: SquareStage, model: ScriptedModel) -> None:
+    asked = (calls(("get_ticket_status", {"ticket_id": "12345"})), says("There is a form."))
+    model.plays(*asked)
+    await stage.say("status of 12345?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    for _ in range(5):
+        assert "do not match" in (await stage.fill("wrong", at=THREAD)).text
+    assert "too many" in (await stage.fill("key", at=THREAD)).text
+    await stage.order("verify-reset @U-ada", at=THREAD)
+    model.plays(*asked)
+    await stage.say("again please", at=THREAD)
+    await stage.answered(THREAD, 2)
+    model.plays(says("Which ticket?"))
+    assert "verified as john_doe" in (await stage.fill("key", at=THREAD)).text
+    await stage.answered(THREAD, 3)
+    await stage.order("verify-reset @U-ada", at=THREAD)
+    model.plays(*asked)
+    await stage.say("12345!", at=THREAD)
+    await stage.answered(THREAD, 4)
+    assert "verification_required" in str(model.requests[-1].messages[-1])
+
+
+@pytest.mark.behaviour("desk.letters")
+async def test_a_given_up_question_is_retried_once_and_by_its_own_tenant(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with square_stage({**variables, "TENANTS": "T2=other"}) as stage:
+        model.plays(fails(401))
+        await stage.say("Hi", at=THREAD)
+        await stage.answered(THREAD, 1)
+        listed = (await stage.order("dead-letters", at=CHANNEL)).text
+        letter = listed.partition("`")[2].partition("`")[0]
+        theirs = a_place(space="T2")
+        assert "no dead letters" in (await stage.order("dead-letters", at=theirs)).text
+        assert "no such" in (await stage.order(f"dead-letters retry {letter}", at=theirs)).text
+        model.plays(says("Hello!"))
+        orders = [stage.order(f"dead-letters retry {letter}", at=CHANNEL) for _ in range(2)]
+        assert sorted(outcome.text for outcome in await asyncio.gather(*orders)) == [
+            "It is tried again.",
+            "There is no such dead letter.",
+        ]
+        assert (await stage.answered(THREAD, 2))[-1] == "Hello!"
+        await stage.settled(THREAD, 4)
+        assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("desk.told")
+async def test_a_platform_that_does_not_answer_keeps_nobody_from_a_human(
+    stage: SquareStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.announcements.PATIENCE_S", 0.1)
+    monkeypatch.setattr("bot.announcements.AGAIN_S", 0.5)
+    stage.square.hang = {"notify"}
+    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague comes."))
+    await stage.say("I want a human", at=THREAD)
+    assert await stage.answered(THREAD, 1) == ["A colleague comes."]
+    assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
+    assert not stage.square.cards
+    stage.square.hang = set()
+    await stage.square.until(lambda: stage.square.cards)
+
+
+@pytest.mark.behaviour("desk.private")
+async def test_what_is_quoted_to_the_team_is_kept_on_the_record_alone(
+    stage: SquareStage, model: ScriptedModel, redis: Redis
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("blueberry-pancake", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.press("human", at=THREAD)
+    await stage.order("block @U-eve", at=CHANNEL)
+    assert "blueberry-pancake" in next(iter(stage.square.cards.values())).text
+    kept = [(key, held) async for key, held in redis_bytes(redis)]
+    assert [key for key, held in kept if b"blueberry" in held] == [f"frontdesk:{{0}}:turns:{THREAD}"]
+    assert [key for key, held in kept if b"U-eve" in held] == []
+
+
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
@@ -365,8 +478,18 @@ async def test_why_tells_what_led_to_the_last_answer(stage: SquareStage, model: 
 
 
 @pytest.mark.behaviour("desk.budget")
-async def test_without_budgets_it_says_so(stage: SquareStage) -> None:
-    assert (await stage.order("budget", at=CHANNEL)).text == "No budgets are set."
+async def test_what_is_spent_is_shown_with_its_limit(stage: SquareStage, model: ScriptedModel) -> None:
+    model.plays(calls(TICKET), says("I opened a ticket."))
+    await stage.say("I cannot log in, I am Ada", at=THREAD)
+    await stage.answered(THREAD, 1)
+
+    async def told() -> str:
+        return (await stage.order("budget", at=THREAD)).text
+
+    async with asyncio.timeout(5):
+        while "2 of 500 calls" not in await told():
+            await asyncio.sleep(0.02)
+    assert "of 10,000,000 tokens" in await told()
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from adapters.discord import gateway
 from bot.app import App, running
 from bot.config import load
+from bot.conversation import UserTurn
 from bot.errors import ConfigError, Transient
-from tests.servers.discord import Channel, DiscordServer
+from tests.servers.discord import Channel, DiscordServer, P
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.customers import echoes
-from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage
-from tests.stages.play import WAIT_S, played
+from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage, frontdesk
+from tests.stages.play import WAIT_S, played, record
 
 
 @pytest.fixture(autouse=True)
@@ -53,16 +54,6 @@ async def greeted(stage: DiscordStage, model: ScriptedModel) -> None:
 
 def answers_to(channel: Channel, town: Town) -> list[str]:
     return town.server.answers(channel)
-
-
-@asynccontextmanager
-async def frontdesk(town: Town, variables: dict[str, str], **more: str) -> AsyncIterator[App]:
-    """One Frontdesk for this place."""
-    before = len(town.server.gateway.connected)
-    async with played({**town.variables(**more), **variables}, registry=REGISTRY, http=False) as app:
-        async with asyncio.timeout(WAIT_S):
-            await town.server.gateway.until_connected(before + 1)
-        yield app
 
 
 async def until_ready(app: App, wanted: bool) -> None:
@@ -243,6 +234,20 @@ async def test_an_outage_in_between_is_survived(
         assert len(model.requests) == 2
 
 
+@pytest.mark.behaviour("discord.supervised")
+async def test_who_is_ended_while_waiting_to_identify_leaves_no_thread_behind(
+    variables: dict[str, str], town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "IDENTIFY_S", 60.0)
+    async with frontdesk(town, variables):
+        settings = {**town.variables(), **variables}
+        async with played(settings, registry=REGISTRY, http=False):
+            await town.server.until(lambda: town.server.gateway.heartbeats == 2)
+        assert len(town.server.gateway.identified) == 1
+    kept = [thread.name for thread in threading.enumerate() if thread.name.startswith("keep-alive")]
+    assert kept == []
+
+
 # ------------------------------------------------------------------------------------------------- what is refused
 
 
@@ -289,6 +294,33 @@ async def test_readiness_follows_the_gateway(variables: dict[str, str], town: To
         await until_ready(stage.app, True)
 
 
+@pytest.mark.behaviour("discord.refused")
+async def test_check_names_each_missing_switch_and_permission_with_its_mend(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    async with frontdesk(town, variables) as app:
+        platform = app.platforms["discord"]
+        whole = await platform.examine()
+        assert list(whole.problems) == []
+        (invite,) = [fact for fact in whole.facts if "oauth2/authorize" in fact]
+        granted = int(invite.partition("permissions=")[2].partition("&")[0])
+        assert granted & BOT_NEEDS == BOT_NEEDS
+        assert not granted & P.ADMINISTRATOR
+        world = town.server.world
+        world.app.intents = Intent(0)
+        world.forbid(town.channel, P.CREATE_PUBLIC_THREADS | P.SEND_MESSAGES_IN_THREADS)
+        world.forbid(town.team, P.VIEW_CHANNEL)
+        told = "\n".join((await platform.examine()).problems)
+        assert "Message Content Intent" in told
+        assert "#help" in told
+        assert "HANDOVER_CHANNEL_DISCORD" in told
+
+
+BOT_NEEDS = (
+    P.VIEW_CHANNEL | P.SEND_MESSAGES | P.SEND_MESSAGES_IN_THREADS | P.CREATE_PUBLIC_THREADS | P.READ_MESSAGE_HISTORY
+)
+
+
 # ------------------------------------------------------------------------------------------------- several of us
 
 
@@ -306,6 +338,8 @@ async def test_two_instances_of_one_token_answer_each_message_once(
             assert text in await ben.answer()
         for talk in (ada, ben):
             assert len(town.server.answers(talk.place)) == 2
+            said = [turn.text for turn in await record(talk) if isinstance(turn, UserTurn)]
+            assert said == ["first", "second"]
         threads = [channel for channel in town.server.world.channels.values() if channel.is_thread]
         assert len(threads) == 2
     assert len(model.requests) == 4
@@ -338,7 +372,7 @@ async def test_one_process_runs_as_many_shards_as_the_platform_asks_for(
     variables: dict[str, str], server: DiscordServer, model: ScriptedModel
 ) -> None:
     model.answers(echoes)
-    server.rest.shards = 3
+    server.routes.shards = 3
     towns = [Town(server, server.world.guild(f"shard {number}", shard=(number, 3))) for number in range(3)]
     async with frontdesk(towns[0], variables) as app:
         async with asyncio.timeout(WAIT_S):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.sentences import CHANGE_YOUR_KEY
 from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, unavailable
@@ -40,6 +40,13 @@ async def inbox_reads(stage: DiscordStage, *texts: str) -> None:
         while [
             entry.turn.text for entry in await stage.app.mailbox.inbox(stage.thread) if isinstance(entry.turn, UserTurn)
         ] != list(texts):
+            await asyncio.sleep(0.02)
+
+
+async def recorded(stage: DiscordStage, kind: type[Turn]) -> None:
+    """Wait until the conversation has such a turn: a command does not wait for what was written before it."""
+    async with asyncio.timeout(WAIT_S):
+        while not any(isinstance(turn, kind) for turn in await record(stage)):
             await asyncio.sleep(0.02)
 
 
@@ -147,22 +154,27 @@ async def test_a_mention_in_a_thread_of_others_is_answered_there(stage: DiscordS
     ada.write(thread, f"{stage.server.mention} can you help?")
     await stage.server.until(lambda: "Here I am." in ada.reads(thread))
     assert len(model.requests) == 1
+    assert "no business of a bot" in str(model.requests[0].messages), "what was said before is known"
+    assert "no business of a bot" not in model.requests[0].last_user
 
 
 @pytest.mark.behaviour("discord.forwards")
-async def test_what_is_forwarded_or_replied_to_comes_along(variables: dict[str, str], model: ScriptedModel) -> None:
+async def test_what_is_forwarded_comes_along(variables: dict[str, str], model: ScriptedModel) -> None:
     async with discord_stage(variables, direct=True) as stage:
         original = stage.town.people[BEN].write(stage.town.channel, "my sled came broken")
         model.plays(says("I see."))
         stage.me.forward(original, stage.place)
         assert await stage.answer() == "I see."
         assert "my sled came broken" in model.requests[0].last_user
-    async with discord_stage(variables) as stage:
-        model.plays(says("I see that too."))
-        ben = stage.town.people[BEN].write(stage.town.channel, "mine has no bells")
-        stage.me.write(stage.town.channel, f"{stage.server.mention} what of this?", replies_to=ben)
-        await stage.server.until(lambda: len(model.requests) == 2)
-        assert "mine has no bells" in model.requests[1].last_user
+
+
+@pytest.mark.behaviour("discord.forwards")
+async def test_what_a_question_replies_to_comes_along(stage: DiscordStage, model: ScriptedModel) -> None:
+    model.plays(says("I see that too."))
+    ben = stage.town.people[BEN].write(stage.town.channel, "mine has no bells")
+    stage.root = stage.me.write(stage.town.channel, f"{stage.server.mention} what of this?", replies_to=ben)
+    assert await stage.answer() == "I see that too."
+    assert "mine has no bells" in model.requests[0].last_user
 
 
 # ------------------------------------------------------------------------------------------- many and changed messages
@@ -203,6 +215,7 @@ async def test_a_message_that_is_told_twice_is_answered_once(stage: DiscordStage
     assert await stage.answer() == "Bye!"
     assert len(model.requests) == 2
     assert len(stage.server.answers(stage.place)) == 2
+    assert [turn.text for turn in await record(stage) if isinstance(turn, UserTurn)] == ["Hi", "Bye"]
 
 
 @pytest.mark.behaviour("people.edit")
@@ -420,10 +433,15 @@ async def test_a_button_serves_the_person_and_the_server_it_was_offered_in(
     elsewhere = world.guild("Elsewhere")
     stranger = stage.server.person("Mallory", elsewhere)
     there = world.channel(elsewhere, "general")
-    decoy = stranger.write(there, "look at this")
+    model.plays(says("Hello stranger!"))
+    asked = stranger.write(there, f"{stage.server.mention} hi")
+    thread = await stage.server.until(lambda: world.channels.get(asked.id))
+    assert thread is not None
+    (decoy,) = await stage.server.until(lambda: [m for m in stranger.sees(thread) if len(m.buttons) > 1])
     for button in answer.buttons:
         pressed = stranger.press_id(decoy, button["custom_id"])
-        assert await pressed.says()
+        assert "does not belong here" in await pressed.says()
+    assert not stage.town.team.messages
     assert not [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
     assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
     assert "Mallory" not in ada.reads(stage.place)
@@ -486,6 +504,7 @@ async def test_a_human_takes_over_answers_and_hands_back(stage: DiscordStage, mo
     await stage.server.until(lambda: stage.server.answers(stage.town.team) or stage.town.team.messages)
     await stage.say("anybody?")
     await stage.say("Hello, Robin here. I sent a new sled.", by=ROBIN)
+    await recorded(stage, StaffTurn)
     assert "again" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
     model.plays(says("Robin sent you a new sled."))
     await stage.say("so what happens next?")

@@ -1,4 +1,4 @@
-"""Many people, many messages (acceptance 7, 9, 10, 11, 20), on the web page: the platform where several can speak."""
+"""Many people, many messages (acceptance 7, 9, 10), on the web page. Scenes of several people: `tests/scenes.py`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.conversation import Note, NoteTurn
 from bot.sentences import CHANGE_YOUR_KEY
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
-from tests.stages.play import assert_whole, record, results_of
+from tests.stages.play import assert_whole, record
 from tests.stages.web import BEN, ROBIN, WebStage, web_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -21,32 +21,6 @@ TICKET = ("get_ticket_status", {"ticket_id": "12345"})
 async def stage(variables: dict[str, str]) -> AsyncIterator[WebStage]:
     async with web_stage(variables) as stage:
         yield stage
-
-
-async def verified(stage: WebStage, model: ScriptedModel) -> None:
-    """Ada proves to be john_doe."""
-    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
-    await stage.say("status of 12345 please")
-    await stage.answer()
-    assert "verified as john_doe" in await stage.fill({"username": "john_doe", "api_key": "key"})
-    assert "Billing Query" in await stage.answer()
-
-
-@pytest.mark.behaviour("people.other")
-async def test_somebody_else_in_the_thread_is_not_served_with_a_verification(
-    stage: WebStage, model: ScriptedModel
-) -> None:
-    await verified(stage, model)
-    model.plays(calls(TICKET), says("I cannot tell you."))
-    await stage.say("@Frontdesk and what's the status of 12345?", by=BEN)
-    await stage.answer()
-    refusal = results_of(await record(stage))[-1]
-    assert "verification_required" in refusal.content
-    assert "Billing" not in refusal.content
-    model.plays(calls(TICKET), says("Still open."))
-    await stage.say("and mine?")
-    await stage.answer()
-    assert "Billing Query" in results_of(await record(stage))[-1].content
 
 
 @pytest.mark.behaviour("people.form")
@@ -135,37 +109,6 @@ async def test_an_edit_after_the_answer_is_a_note_and_no_second_answer(stage: We
     (note,) = [turn for turn in await record(stage) if isinstance(turn, NoteTurn)]
     assert note.note is Note.EDITED
     assert "the blue one" in str(model.requests[1].messages)
-
-
-@pytest.mark.behaviour("people.humans")
-async def test_people_who_talk_to_each_other_are_left_alone(stage: WebStage, model: ScriptedModel) -> None:
-    model.plays(says("Hello!"), says("Sure."))
-    await stage.say("Hi")
-    await stage.answer()
-    for text, by in (("@Ben did you see this?", ""), ("no, what is it?", BEN), ("I am looking", ROBIN)):
-        assert (await stage.post(text, by=by))["verdict"] == "ignored"
-    await stage.say("can you help?")
-    await stage.answer()
-    kept = [turn.text for turn in await record(stage) if isinstance(turn, UserTurn | StaffTurn)]
-    assert kept == ["Hi", "can you help?"]
-
-
-@pytest.mark.behaviour("people.human")
-async def test_a_human_takes_over_answers_and_hands_back(stage: WebStage, model: ScriptedModel) -> None:
-    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague will be here soon."))
-    await stage.say("I want a human")
-    assert await stage.answer() == "A colleague will be here soon."
-    assert (await stage.post("anybody?"))["verdict"] == "stored"
-    assert (await stage.post("Hello, Robin here. I sent a new sled.", by=ROBIN))["verdict"] == "stored"
-    assert "again" in await stage.say("/support handback", by=ROBIN)
-    model.plays(says("Robin sent you a new sled."))
-    await stage.say("so what happens next?")
-    assert await stage.answer() == "Robin sent you a new sled."
-    assert len(model.requests) == 3
-    turns = await record(stage)
-    assert [turn.text for turn in turns if isinstance(turn, StaffTurn)] == ["Hello, Robin here. I sent a new sled."]
-    assert "I sent a new sled" in str(model.requests[2].messages)
-    assert_whole(turns)
 
 
 @pytest.mark.behaviour("people.staff_only")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
+from adapters.slack import part, status
 from tests.servers.openai import Reply, ScriptedModel, calls, held, says, waits
 from tests.servers.slack import ADA, BEN, BOT, HOME, SHARED, Fault, Slack
 from tests.servers.slack.world import ACME, GRID, OTHER
+from tests.stages.meters import Meters
 from tests.stages.play import assert_whole, record
 from tests.stages.slack import SlackStage, slack_stage
 
@@ -95,6 +98,7 @@ async def test_a_status_stands_while_tools_run_and_is_gone_afterwards(
     model.plays(calls(("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})), last)
     await stage.write("order 123123, santa@clau.se")
     await last.pause.reached.wait()
+    await stage.slack.until(lambda: "processing" in stage.slack.world.sessions.values())  # the stop button is there
     await stage.slack.until(lambda: any(status for *_, status in stage.slack.world.told_statuses))
     last.pause.release()
     assert await stage.answer() == "It is out for delivery."
@@ -218,6 +222,69 @@ async def test_a_stream_that_slack_closed_is_finished_as_a_message(stage: SlackS
     once(stage, FIRST + "The rest came five minutes later.")
 
 
+@pytest.mark.behaviour("slack.expires")
+@pytest.mark.parametrize("streaming", ["auto"])
+async def test_a_stream_is_left_before_slack_closes_it(
+    stage: SlackStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "ROTATE_S", 0.0)
+    running = held(FIRST, MORE, END)
+    model.plays(running)
+    await stage.write("tell me")
+    await written(stage, running)
+    await stage.slack.shows(SHARED, stage.root, END)
+    await stage.settled()
+    once(stage, FIRST + MORE + END)
+    assert len(stage.slack.calls_of("chat.stopStream")) == 1
+    assert stage.slack.calls_of("chat.update")
+
+
+@pytest.mark.behaviour("slack.status")
+@pytest.mark.parametrize("streaming", ["auto"])
+async def test_a_status_is_set_again_before_slack_takes_it_away(
+    stage: SlackStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "AGAIN_S", 0.1)
+    slow = waits(says("Done."))
+    model.plays(slow)
+    await stage.write("take your time")
+    await stage.slack.called("assistant.threads.setStatus", 3)
+    slow.pause.release()
+    assert await stage.answer() == "Done."
+
+
+@pytest.mark.behaviour("slack.rate")
+@WAYS
+async def test_many_words_are_few_calls(stage: SlackStage, model: ScriptedModel, streaming: str) -> None:
+    model.plays(says(*(f"word {number} " for number in range(2_000))))
+    await stage.write("talk")
+    await stage.slack.shows(SHARED, stage.root, "word 1999")
+    await stage.settled()
+    shown = stage.slack.calls_of("chat.appendStream") + stage.slack.calls_of("chat.update")
+    assert len(shown) <= 12
+
+
+@pytest.mark.behaviour("slack.rate")
+@pytest.mark.parametrize("streaming", ["off"])
+async def test_posts_into_one_channel_keep_slacks_pace(stage: SlackStage, model: ScriptedModel) -> None:
+    """A few at once, then one a second; other channels do not wait."""
+    model.answers(says("Here."))
+    ada = stage.person()
+    said = [ada.writes(f"@Frontdesk question {number}", SHARED) for number in range(6)]
+    bodies = [body for message in said for body in ada.events(message)]
+    await asyncio.gather(*(stage.slack.delivery.event(body) for body in bodies))
+    (room,) = stage.slack.world.rooms(1)
+    aside = await ada.say("@Frontdesk and here", room)
+    await stage.slack.shows(room, aside.root, "Here.")
+    assert not all(stage.slack.answers(SHARED, message.ts) for message in said), "the other channel did not wait"
+    for message in said:
+        await stage.slack.shows(SHARED, message.ts, "Here.")
+    await stage.settled()
+    times = [call.at for call in stage.slack.calls_of("chat.postMessage") if call.arguments["channel"] == SHARED]
+    assert all(later - earlier >= 0.9 for earlier, later in pairwise(times[2:]))
+    assert len(times) == len(said)
+
+
 @pytest.mark.behaviour("slack.deleted")
 @WAYS
 async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_anew_once(
@@ -239,7 +306,7 @@ async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_ane
     await stage.slack.shows(SHARED, stage.root, "Fine.")
 
 
-@pytest.mark.behaviour("slack.rate")
+@pytest.mark.behaviour("operate.waits", "slack.rate")
 @pytest.mark.parametrize(
     ("streaming", "method"),
     [
@@ -250,6 +317,8 @@ async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_ane
     ],
 )
 async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackStage, model: ScriptedModel) -> None:
+    meters = Meters(stage.app.url)
+    await meters.begin()
     stage.slack.faults.plan(method, Fault(retry_after_s=1))
     running = held(FIRST, MORE, END)
     model.plays(running)
@@ -261,6 +330,8 @@ async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackSta
     assert stage.slack.faults.left == {}
     first, *later = stage.slack.calls_of(method)
     assert all(call.at - first.at >= 1.0 for call in later)
+    assert await meters.added("frontdesk_rate_limit_waits_total", where="slack") == 1
+    assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="slack") == 1
 
 
 @pytest.mark.behaviour("slack.undeliverable")

@@ -97,6 +97,8 @@ async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(
     assert result.is_error or "error" in orjson.loads(result.content), result.content
     assert answer.startswith("No:")
     assert elsewhere.asked == 0
+    (file,) = stage.slack.world.files.values()
+    assert file.sent_bytes < 32 << 20, "it was read far beyond the limit"
     assert not any(request.is_vision for request in model.requests)
     await stage.write("thanks")
     assert await stage.answer() == "Fine."

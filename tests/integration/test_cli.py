@@ -15,6 +15,8 @@ from bot.sentences import APOLOGY
 from tests.servers.openai import ScriptedModel, calls, fails, says
 from tests.servers.process import FrontdeskProcess
 from tests.stages.play import environment
+from tools.database import Database, migrate
+from tools.desk import SqlDesk
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,14 +96,14 @@ async def test_check_reaches_every_part(tmp_path: Path, model: ScriptedModel) ->
     variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.base_url, "WEB_TOKEN": "0123456789abcdef"}
     ran = await frontdesk("check", folder=tmp_path, **variables)
     assert ran.status == 0, ran.out + ran.err
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 6
     model.plays(fails(401))
     ran = await frontdesk("check", folder=tmp_path, **variables)
     assert ran.status == 2
     assert "OPENAI_API_KEY" in ran.out
     ran = await frontdesk("check", folder=tmp_path)
     assert ran.status == 2
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok", "ok", "MISSING", "ok", "MISSING"]
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok", "ok", "ok", "MISSING", "ok", "MISSING"]
 
 
 @pytest.mark.behaviour("cli.chat")
@@ -171,3 +173,22 @@ async def test_a_second_start_on_the_embedded_default_finds_its_conversations(
             await page.answer()
     async with FrontdeskProcess(variables, tmp_path) as second, page_stage(second.url, root) as page:
         assert await page.answer() == "There is a ticket."
+
+
+@pytest.mark.behaviour("cli.audit")
+async def test_the_audit_is_printed_oldest_first(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'desk.sqlite3'}"
+    await migrate(url)
+    async with Database(url) as database:
+        desk = SqlDesk(database)
+        for number, tenant in enumerate(("default", "other", "default")):
+            await desk.record_audit(tenant, actor="web:page:robin", action=f"order-{number}", target="t", result="done")
+    ran = await frontdesk("audit", folder=tmp_path, DATABASE_URL=url)
+    assert [line.split("  ")[1:5] for line in ran.out.splitlines()] == [
+        ["default", "web:page:robin", "order-0", "t"],
+        ["other", "web:page:robin", "order-1", "t"],
+        ["default", "web:page:robin", "order-2", "t"],
+    ]
+    last = await frontdesk("audit", "--last", "1", "--tenant", "other", folder=tmp_path, DATABASE_URL=url)
+    assert "order-1" in last.out
+    assert "order-2" not in last.out

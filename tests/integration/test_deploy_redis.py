@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import threading
@@ -16,6 +15,8 @@ import pytest
 import redis.exceptions
 import yaml
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from bot.app import open_mailbox
 from bot.config import load
@@ -25,17 +26,12 @@ from bot.store.guard import refuse_unsafe
 from bot.store.program import find_server
 from tests.conftest import missing
 from tests.deployment import DEPLOY
+from tests.deployment.runbook import steps
 from tests.servers.redis import RedisServer, free_port, serving, until
 from tests.unit.test_deploy_compose import make_secrets
 
-RUNBOOK = (DEPLOY / "runbook.md").read_text(encoding="utf-8")
 SECRET_KEY = "0123456789abcdef"
-
-
-def steps(name: str) -> str:
-    """The commands of a block of the runbook."""
-    (block,) = re.findall(rf"^```sh {name}\n(.*?)^```", RUNBOOK, re.DOTALL | re.MULTILINE)
-    return str(block)
+AT_ONCE = Retry(NoBackoff(), 0)
 
 
 def follow(name: str, server: RedisServer, **variables: str) -> str:
@@ -171,7 +167,7 @@ async def test_the_redis_of_compose_asks_who_calls_and_is_safe(tmp_path: Path) -
         async with asyncio.timeout(15):
             while not await asyncio.to_thread(_answers, port):
                 await asyncio.sleep(0.05)
-        with Redis(port=port) as stranger, pytest.raises(redis.exceptions.AuthenticationError):
+        with Redis(port=port, retry=AT_ONCE) as stranger, pytest.raises(redis.exceptions.AuthenticationError):
             stranger.set("a", 1)
         connections = Connections(url)
         try:
@@ -193,7 +189,7 @@ async def test_the_redis_of_compose_asks_who_calls_and_is_safe(tmp_path: Path) -
 
 
 def _answers(port: int) -> bool:
-    with Redis(port=port, socket_timeout=2) as client:
+    with Redis(port=port, retry=AT_ONCE, socket_timeout=2) as client:
         try:
             client.ping()
         except redis.exceptions.AuthenticationError:

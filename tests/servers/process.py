@@ -51,18 +51,24 @@ class FrontdeskProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        assert self._process.stdout is not None
+        try:
+            await self._started(self._process)
+        except BaseException:
+            self.kill()
+            await self._process.wait()
+            raise
+        return self
+
+    async def _started(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
         async with asyncio.timeout(START_S):
             while not self.url:
-                line = (await self._process.stdout.readline()).decode()
-                if not line:
-                    await self._process.wait()
+                line = (await process.stdout.readline()).decode()
                 assert line, f"it did not start:\n{self.printed}"
                 self.printed += line
                 if found := re.search(r"http://[\d.]+:\d+", line):
                     self.url = found.group()
-        self._reading = asyncio.create_task(self._read(self._process.stdout))
-        return self
+        self._reading = asyncio.create_task(self._read(process.stdout))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

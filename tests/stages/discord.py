@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from adapters.discord.platform import create
+from adapters.discord.render import nonce
 from bot.app import App
 from bot.messages import ThreadKey
 from bot.ports import Form
@@ -168,16 +170,17 @@ class Talk:
         return as_read(await person.submit(opened, fields).says())
 
     def _finished(self) -> list[Message]:
-        parts: list[Message] = []
-        for message in self.me.sees(self.place):
-            if message.id in self._read or message.author is not self.server.world.app.bot:
-                continue
-            if _offers(message) or message.only_for is not None:
-                continue
-            parts.append(message)
+        bot = self.server.world.app.bot
+        unread = [m for m in self.me.sees(self.place) if m.author is bot and m.id not in self._read]
+        for position, message in enumerate(unread):
             if is_finished(message):
-                return parts
+                return [*(m for m in unread[:position] if m.nonce in self._names(message)), message]
         return []
+
+    def _names(self, last: Message) -> set[str]:
+        """The names under which the parts of this answer are posted: what else the bot says has others."""
+        (turn,) = {str(button["custom_id"]).split("|")[4] for button in last.buttons}
+        return {nonce(self.thread, turn, part, again) for part in range(10) for again in range(4)}
 
 
 def is_finished(message: Message) -> bool:
@@ -208,6 +211,16 @@ class DiscordStage(Talk):
 
 
 @asynccontextmanager
+async def frontdesk(town: Town, variables: Mapping[str, str], **more: str) -> AsyncIterator[App]:
+    """One more Frontdesk for this place, connected."""
+    before = len(town.server.gateway.connected)
+    async with played({**town.variables(**more), **variables}, registry=REGISTRY, http=False) as app:
+        async with asyncio.timeout(WAIT_S):
+            await town.server.gateway.until_connected(before + 1)
+        yield app
+
+
+@asynccontextmanager
 async def discord_stage(
     variables: Mapping[str, str],
     *,
@@ -221,7 +234,5 @@ async def discord_stage(
         if town is None:
             town = Town(await stack.enter_async_context(DiscordServer()))
         if app is None:
-            settings = {**variables, **town.variables(), **variables}
-            app = await stack.enter_async_context(played(settings, registry=REGISTRY, http=False))
-            await town.server.gateway.until_connected()
+            app = await stack.enter_async_context(frontdesk(town, variables))
         yield DiscordStage(app, town, direct=direct, reads=reads)

@@ -21,6 +21,7 @@ from bot.messages import (
     Audience,
     ButtonPressed,
     CommandGiven,
+    FormSubmitted,
     IncomingMessage,
     Person,
     ThreadKey,
@@ -71,7 +72,10 @@ class Square:
         cards: key -> the card as it stands.
         told: person -> what they alone were told.
         before: thread -> what was written before the bot came.
+        forms: private forms that were offered, oldest first.
+        asked: names of the platform's methods that were used.
         deaf: what the platform refuses at the moment: names of methods.
+        hang: what it does not answer at the moment.
     """
 
     answers: dict[str, dict[int, str]] = field(default_factory=dict)
@@ -80,7 +84,9 @@ class Square:
     told: dict[str, list[str]] = field(default_factory=dict)
     before: dict[str, list[IncomingMessage]] = field(default_factory=dict)
     deaf: set[str] = field(default_factory=set)
+    hang: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, look: Callable[[], object]) -> None:
@@ -138,10 +144,14 @@ class SquarePlatform:
         raise ToolFailed("gone", "There are no files here.")
 
     async def offer(self, thread: ThreadKey, person: Person, form: Form) -> None:
+        self._square.forms.append(form)
         await self.direct(thread, person, form.title)
 
     async def notify(self, place: str, card: Card) -> None:
         self._square.called("notify")
+        if "notify" in self._square.hang:
+            await self._square.show()
+            await asyncio.Event().wait()
         self._square.cards[card.key] = card
         await self._square.show()
 
@@ -174,6 +184,9 @@ class SquarePlatform:
     async def examine(self) -> Examination:
         return Examination()
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
 
 class SquareStage:
     """A Frontdesk that serves the square, and what people do there."""
@@ -191,6 +204,7 @@ class SquareStage:
         message_id: str | None = None,
         opens: bool = True,
         mentions: bool = False,
+        mentions_people: bool = False,
         attachments: tuple[Attachment, ...] = (),
     ) -> Outcome:
         """Write a message."""
@@ -207,6 +221,7 @@ class SquareStage:
                 attachments=attachments,
                 opens=opens and not by.is_staff,
                 mentions_bot=mentions,
+                mentions_people=mentions_people,
             )
         )
 
@@ -222,6 +237,20 @@ class SquareStage:
         event_ids = (f"button-{next(_numbers)}",)
         return await self.app.intake(
             ButtonPressed(thread=at, author=by, event_ids=event_ids, at=datetime.now(UTC), action=action)
+        )
+
+    async def fill(self, key: str, *, at: ThreadKey, by: Person = CUSTOMER) -> Outcome:
+        """Fill in the last private form as john_doe."""
+        return await self.app.intake(
+            FormSubmitted(
+                thread=at,
+                author=by,
+                event_ids=(f"form-{next(_numbers)}",),
+                at=datetime.now(UTC),
+                form_id=self.square.forms[-1].id,
+                audience=Audience.SHARED,
+                fields={"username": "john_doe", "api_key": key},
+            )
         )
 
     async def vote(self, turn: int, value: int, *, at: ThreadKey, by: Person = CUSTOMER, comment: str = "") -> Outcome:
@@ -240,6 +269,12 @@ class SquareStage:
         """Wait until so many entries are on a thread's record and none waits."""
         async with asyncio.timeout(WAIT_S):
             while len((await self.app.mailbox.load(thread)).entries) < length or await self.app.mailbox.inbox(thread):
+                await asyncio.sleep(0.01)
+
+    async def becomes(self, look: Callable[[], bool]) -> None:
+        """Wait until something is so in this process."""
+        async with asyncio.timeout(WAIT_S):
+            while not look():
                 await asyncio.sleep(0.01)
 
     def said(self, thread: ThreadKey) -> list[str]:

@@ -14,6 +14,8 @@ import jsonschema
 import pytest
 import yaml
 
+from adapters.discord.settings import read_settings as discord
+from adapters.slack.settings import read_settings as slack
 from bot.config import load, with_files
 from tests.deployment import DEPLOY
 
@@ -82,7 +84,7 @@ def test_secrets_are_made_once_and_mounted_as_files(tmp_path: Path) -> None:
 
     random = [first[name] for name in ("redis_password", "postgres_password", "frontdesk_secret_key", "web_token")]
     assert len(set(random)) == 4
-    assert all(re.fullmatch(r"[0-9a-f]{48}\n", value) for value in random)
+    assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in random)
     assert first["redis_password"].strip() in first["redis_url"]
     assert first["postgres_password"].strip() in first["database_url"]
     passwords = {
@@ -101,6 +103,8 @@ def test_the_program_reads_what_compose_gives_it(tmp_path: Path) -> None:
     given = {
         name: value.replace("/run/secrets", str(folder)) for name, value in SERVICES["workers"]["environment"].items()
     }
+    text = (DEPLOY / "env.example").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     settings = load(with_files(given))
     assert settings.openai_api_key is not None
     assert settings.openai_api_key.get_secret_value() == "sk-of-mine"
@@ -111,8 +115,11 @@ def test_the_program_reads_what_compose_gives_it(tmp_path: Path) -> None:
         r"postgresql://frontdesk:[0-9a-f]{48}@postgres:5432/frontdesk", settings.database_url.get_secret_value()
     )
     assert {service["command"][-1] for name, service in SERVICES.items() if name in OURS} == set(OURS)
-    values = with_files(given)
-    assert values["SLACK_BOT_TOKEN"] == "", "an empty file is a setting that is absent"
+    assert {name.removesuffix("_FILE") for name in given} <= explained
+    assert slack(with_files(given)) is None, "an empty file is a setting that is absent"
+    assert discord(with_files(given)) is None
+    (folder / "discord_bot_token").write_text("a-token")
+    assert discord(with_files(given)) is not None
 
 
 @pytest.mark.behaviour("deploy.confined")

@@ -84,7 +84,7 @@ function prose(text) {
 function reason(item, context) {
   const vote = context.votes.get(item.turn);
   if (vote === undefined || item.live) return null;
-  if (context.explained.has(item.turn)) return h("p", { class: "faint" }, "Thank you.");
+  if (context.explained.has(item.turn)) return h("p", { class: "reason faint" }, "Thank you.");
   const words = h("input", { type: "text", maxlength: "2000", dir: "auto", "aria-label": "Why?", placeholder: vote > 0 ? "What helped? (optional)" : "What was wrong? (optional)" });
   return h("form", { class: "reason", onsubmit: (event) => {
     event.preventDefault();

@@ -28,6 +28,7 @@ from tests.servers.discord.gateway import Gateway
 from tests.servers.discord.interactions import Interactions
 from tests.servers.discord.people import Person
 from tests.servers.discord.rest import API, Rest
+from tests.servers.discord.routes import Routes
 from tests.servers.discord.values import Channel, Guild, Role
 from tests.servers.discord.world import Happening, World
 
@@ -51,7 +52,8 @@ class DiscordServer:
         self.cdn = Cdn(self.world)
         self.gateway = Gateway(self.world, heartbeat_ms=heartbeat_ms)
         self.interactions = Interactions(self.world, self.gateway.interaction)
-        self.rest = Rest(self.world, self.interactions, self.buckets, self.faults, lambda: self.gateway_url)
+        self.routes = Routes(self.world, self.interactions, lambda: self.gateway_url)
+        self.rest = Rest(self.world, self.routes, self.buckets, self.faults)
         self._tell_gateway = self.gateway.tell
         self.world.tell = self._tell
         self._changed = asyncio.Event()

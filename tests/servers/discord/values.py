@@ -48,7 +48,7 @@ class Snowflakes:
 
     def on_shard(self, shard: int, count: int) -> int:
         """An id whose guild is served by this shard: `(id >> 22) % count`."""
-        base = self.next() >> 22
+        base = (self.next() >> 22) + 1  # never back into a millisecond in which ids were given
         self._last = (base + (shard - base) % count) << 22
         return self._last
 

@@ -12,20 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.servers.slack import payloads
+from tests.servers.slack.chat import Chat, place
 from tests.servers.slack.faults import Call
 from tests.servers.slack.screen import (
     Refusal,
-    check_blocks,
-    check_chunks,
-    check_metadata,
-    check_text,
     check_view,
 )
-from tests.servers.slack.world import APP, BOT, BOT_ID, HOME, SCOPES, Channel, Message, View, World
+from tests.servers.slack.world import APP, BOT, BOT_ID, HOME, SCOPES, Message, View, World
 
 Json = dict[str, Any]
 TRIGGER_S = 3.0
-WHOLE_STREAM_LIMIT = 13_000
 
 NEEDS = {
     "chat.postMessage": "channel", "chat.update": "channel ts", "chat.delete": "channel ts",
@@ -51,6 +47,7 @@ class WebApi:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._chat = Chat(world)
         self.base = ""
         self.socket_base = ""
         self.scopes = SCOPES
@@ -71,7 +68,8 @@ class WebApi:
 
     async def do(self, call: Call) -> Json:
         """Do what was asked."""
-        method = getattr(self, call.method.replace(".", "_"), None)
+        name = call.method.replace(".", "_")
+        method = getattr(self._chat, name, None) or getattr(self, name, None)
         if method is None or call.method.startswith("_"):
             raise Refusal("unknown_method")
         self._authorise(call)
@@ -91,27 +89,6 @@ class WebApi:
         known = self.app_tokens if call.method == "apps.connections.open" else self.bot_tokens
         if call.token not in known:
             raise Refusal("invalid_auth" if call.token[:4] in ("xoxb", "xapp") else "not_authed")
-
-    def _channel(self, name: str, *, writes: bool = False) -> Channel:
-        channel = self.world.channels.get(name)
-        if channel is None and name in self.world.members:
-            channel = self.world.im(name)
-        if channel is None:
-            raise Refusal("channel_not_found")
-        if writes and channel.archived:
-            raise Refusal("is_archived")
-        if writes and not channel.has_bot:
-            raise Refusal("not_in_channel")
-        return channel
-
-    def _own(self, call: Call) -> Message:
-        """A message of ours that a call names."""
-        message = self.world.find(str(call.arguments["channel"]), str(call.arguments["ts"]))
-        if message is None:
-            raise Refusal("message_not_found")
-        if message.user != BOT:
-            raise Refusal("cant_update_message" if call.method == "chat.update" else "cant_delete_message")
-        return message
 
     # -------------------------------------------------------------------------------------------------- who we are
 
@@ -194,7 +171,7 @@ class WebApi:
     # ------------------------------------------------------------------------------------------------ conversations
 
     async def conversations_info(self, call: Call) -> Json:
-        channel = self._channel(str(call.arguments["channel"]))
+        channel = place(self.world, str(call.arguments["channel"]))
         theirs = sorted({member.team for member in self.world.members.values() if member.team != HOME})
         return {"channel": payloads.channel_json(channel, theirs)}
 
@@ -207,13 +184,13 @@ class WebApi:
         return {"channel": {"id": self.world.im(person).id}}
 
     async def conversations_members(self, call: Call) -> Json:
-        self._channel(str(call.arguments["channel"]))
+        place(self.world, str(call.arguments["channel"]))
         return {"members": list(self.world.members), "response_metadata": {"next_cursor": ""}}
 
     async def conversations_replies(self, call: Call) -> Json:
         """Oldest first, the first message of the thread on every page."""
         channel, root = str(call.arguments["channel"]), str(call.arguments["ts"])
-        if not self._channel(channel).has_bot:
+        if not place(self.world, channel).has_bot:
             raise Refusal("not_in_channel")
         thread = self.world.thread(channel, root)
         if not thread:
@@ -238,7 +215,7 @@ class WebApi:
 
     async def conversations_history(self, call: Call) -> Json:
         channel = str(call.arguments["channel"])
-        if not self._channel(channel).has_bot:
+        if not place(self.world, channel).has_bot:
             raise Refusal("not_in_channel")
         oldest, latest = str(call.arguments.get("oldest") or "0"), str(call.arguments.get("latest") or "9" * 20)
         inclusive = _is_true(call.arguments.get("inclusive"))
@@ -250,75 +227,6 @@ class WebApi:
         with_metadata = _is_true(call.arguments.get("include_all_metadata"))
         return {"messages": [message.to_json(with_metadata=with_metadata) for message in found], "has_more": False}
 
-    # ----------------------------------------------------------------------------------------------------- messages
-
-    async def chat_postMessage(self, call: Call) -> Json:
-        channel = self._channel(str(call.arguments["channel"]), writes=True)
-        check_text(call.arguments, updates=False)
-        message = self._made(call, channel)
-        self.world.put(message)
-        return {"channel": channel.id, "ts": message.ts, "message": message.to_json(with_metadata=True)}
-
-    async def chat_postEphemeral(self, call: Call) -> Json:
-        channel = self._channel(str(call.arguments["channel"]), writes=True)
-        person = str(call.arguments["user"])
-        if person not in self.world.members:
-            raise Refusal("user_not_in_channel")
-        check_text(call.arguments, updates=False)
-        message = self._made(call, channel)
-        message.seen_by = person
-        self.world.messages[channel.id, message.ts] = message
-        return {"message_ts": message.ts}
-
-    def _made(self, call: Call, channel: Channel) -> Message:
-        arguments = call.arguments
-        root = arguments.get("thread_ts")
-        if root is not None and self.world.find(channel.id, str(root)) is None:
-            root = None  # Slack posts into the channel then
-        return Message(
-            ts=self.world.now(),
-            channel=channel.id,
-            user=BOT,
-            bot_id=BOT_ID,
-            app_id=APP,
-            text=str(arguments.get("text") or ""),
-            said=str(arguments.get("markdown_text") or ""),
-            thread_ts=str(root) if root is not None else None,
-            blocks=list(arguments.get("blocks") or ()),
-            metadata=arguments.get("metadata"),
-        )
-
-    async def chat_update(self, call: Call) -> Json:
-        channel = self._channel(str(call.arguments["channel"]), writes=True)
-        message = self._own(call)
-        if message.seen_by:
-            raise Refusal("message_not_found")
-        if message.stream == "open":
-            raise Refusal("streaming_state_conflict")
-        check_text(call.arguments, updates=True)
-        message.versions.append(message.shown)
-        if call.arguments.get("text") is not None:
-            message.text, message.said = str(call.arguments["text"]), ""
-        message.said = str(call.arguments.get("markdown_text") or "")
-        message.blocks = list(call.arguments.get("blocks") or ())
-        message.metadata = call.arguments.get("metadata", message.metadata)
-        message.edited = self.world.now()
-        return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.to_json()}
-
-    async def chat_delete(self, call: Call) -> Json:
-        self._channel(str(call.arguments["channel"]))
-        message = self._own(call)
-        if message.stream == "open":
-            raise Refusal("streaming_state_conflict")
-        message.deleted = True
-        return {"channel": message.channel, "ts": message.ts}
-
-    async def chat_getPermalink(self, call: Call) -> Json:
-        channel, ts = str(call.arguments["channel"]), str(call.arguments["message_ts"])
-        if self.world.find(channel, ts) is None:
-            raise Refusal("message_not_found")
-        return {"channel": channel, "permalink": f"https://home.slack.com/archives/{channel}/p{ts.replace('.', '')}"}
-
     async def reactions_add(self, call: Call) -> Json:
         if self.world.find(str(call.arguments["channel"]), str(call.arguments["timestamp"])) is None:
             raise Refusal("message_not_found")
@@ -327,80 +235,11 @@ class WebApi:
     async def reactions_remove(self, call: Call) -> Json:
         return {}
 
-    # ------------------------------------------------------------------------------------------------------ streams
-
-    async def chat_startStream(self, call: Call) -> Json:
-        """Outside direct messages it is written for one person: both of their ids are needed, and must agree."""
-        arguments = call.arguments
-        channel = self._channel(str(arguments["channel"]), writes=True)
-        if self.world.find(channel.id, str(arguments["thread_ts"])) is None:
-            raise Refusal("thread_not_found")
-        recipient = (str(arguments.get("recipient_team_id") or ""), str(arguments.get("recipient_user_id") or ""))
-        if channel.kind != "im":
-            for name, value in zip(("team", "user"), recipient, strict=True):
-                if not value:
-                    raise Refusal(f"missing_recipient_{name}_id")
-            member = self.world.members.get(recipient[1])
-            if member is None or recipient[0] not in (member.team, member.enterprise):
-                raise Refusal("user_not_found")
-        _check_said(arguments)
-        message = self._made(call, channel)
-        message.stream, message.recipient = "open", recipient
-        message.said = ""
-        self._extend(message, arguments)
-        self.world.put(message)
-        return {"channel": channel.id, "ts": message.ts}
-
-    async def chat_appendStream(self, call: Call) -> Json:
-        message = self._streaming(call)
-        if not (call.arguments.get("markdown_text") or call.arguments.get("chunks")):
-            raise Refusal("no_text")
-        _check_said(call.arguments)
-        self._extend(message, call.arguments)
-        return {"channel": message.channel, "ts": message.ts}
-
-    async def chat_stopStream(self, call: Call) -> Json:
-        message = self._streaming(call)
-        _check_said(call.arguments)
-        check_metadata(call.arguments.get("metadata"))
-        blocks = list(call.arguments.get("blocks") or ())
-        check_blocks(blocks, beside=len(message.said))
-        self._extend(message, call.arguments)
-        message.blocks = [*message.blocks, *blocks]
-        message.metadata = call.arguments.get("metadata", message.metadata)
-        message.stream = "closed"
-        if status := call.arguments.get("session_status"):
-            self.world.sessions[message.channel, message.root] = str(status)
-        return {"channel": message.channel, "ts": message.ts, "message": message.to_json(with_metadata=True)}
-
-    def _streaming(self, call: Call) -> Message:
-        self._channel(str(call.arguments["channel"]), writes=True)
-        message = self._own(call)
-        if message.stream != "open":
-            raise Refusal("message_not_in_streaming_state")
-        return message
-
-    def _extend(self, message: Message, arguments: Mapping[str, Any]) -> None:
-        said = message.said + str(arguments.get("markdown_text") or "")
-        for chunk in arguments.get("chunks") or ():
-            match chunk["type"]:
-                case "markdown_text":
-                    said += chunk["text"]
-                case "task_update":
-                    message.tasks[str(chunk["id"])] = dict(chunk)
-                case "blocks":
-                    message.blocks = [*message.blocks, *chunk["blocks"]]
-        if len(said) > WHOLE_STREAM_LIMIT:
-            raise Refusal("msg_too_long")
-        if said != message.said:
-            message.versions.append(said)
-        message.said = said
-
     # ------------------------------------------------------------------------------------------------------- agents
 
     async def assistant_threads_setStatus(self, call: Call) -> Json:
         where = str(call.arguments["channel_id"]), str(call.arguments["thread_ts"])
-        self._channel(where[0], writes=True)
+        place(self.world, where[0], writes=True)
         status = str(call.arguments.get("status") or "")
         self.world.told_statuses.append((*where, status))
         self.world.statuses.pop(where, None)
@@ -418,7 +257,7 @@ class WebApi:
         status = str(call.arguments["status"])
         if status not in ("active", "processing", "suspended", "closed"):
             raise Refusal("invalid_arguments", "status")
-        channel = self._channel(str(call.arguments["channel_id"]), writes=True)
+        channel = place(self.world, str(call.arguments["channel_id"]), writes=True)
         self.world.sessions[channel.id, str(call.arguments.get("thread_ts") or "")] = status
         return {}
 
@@ -509,7 +348,7 @@ class WebApi:
     async def files_completeUploadExternal(self, call: Call) -> Json:
         files = [self.file_json(str(file["id"])) for file in call.arguments["files"]]
         if name := call.arguments.get("channel_id"):
-            channel = self._channel(str(name), writes=True)
+            channel = place(self.world, str(name), writes=True)
             message = Message(
                 ts=self.world.now(),
                 channel=channel.id,
@@ -522,12 +361,6 @@ class WebApi:
             )
             self.world.put(message)
         return {"files": files}
-
-
-def _check_said(arguments: Mapping[str, Any]) -> None:
-    if len(arguments.get("markdown_text") or "") > 12_000:
-        raise Refusal("msg_too_long")
-    check_chunks(arguments.get("chunks"))
 
 
 def _is_true(value: Any) -> bool:

@@ -60,6 +60,8 @@ class Faults:
     def __init__(self) -> None:
         self._queues: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
+        self.chance: Callable[[str], Fault] = lambda method: Fault()
+        """What happens to a call for which nothing is planned."""
         self.seen: Counter[str] = Counter()
         """How often each method was called."""
         self.before: Callable[[Call, int], None] = lambda call, times: None
@@ -86,4 +88,4 @@ class Faults:
     def next(self, method: str) -> Fault:
         """What happens to this call."""
         queue = self._queues[method]
-        return queue.popleft() if queue else self._always.get(method, Fault())
+        return queue.popleft() if queue else self._always.get(method) or self.chance(method)

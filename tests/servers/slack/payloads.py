@@ -224,8 +224,9 @@ def submitted(view: View, member: Member, values: Mapping[tuple[str, str], str],
     Source: docs.slack.dev/reference/interaction-payloads/view-interactions-payload
     """
     state: dict[str, Json] = {}
+    kinds = {block["block_id"]: block["element"]["type"] for block in view.body["blocks"] if block["type"] == "input"}
     for (block_id, action_id), value in values.items():
-        state.setdefault(block_id, {})[action_id] = {"type": "plain_text_input", "value": value or None}
+        state.setdefault(block_id, {})[action_id] = _typed_in(kinds[block_id], value)
     body = dict(view.body)
     body |= {"state": {"values": state}, "team_id": member.team, "app_installed_team_id": HOME, "bot_id": BOT_ID}
     return {
@@ -240,6 +241,14 @@ def submitted(view: View, member: Member, values: Mapping[tuple[str, str], str],
         "is_enterprise_install": False,
         "enterprise": None,
     }
+
+
+def _typed_in(kind: str, value: str) -> Json:
+    """The state of one input. Source: docs.slack.dev/reference/views#view_state"""
+    if kind.endswith("_select"):
+        option = {"text": {"type": "plain_text", "text": value}, "value": value}
+        return {"type": kind, "selected_option": option if value else None}
+    return {"type": kind, "value": value or None}
 
 
 def shortcut(message: Message, member: Member, channel: Channel, callback_id: str, *, trigger: str, url: str) -> Json:

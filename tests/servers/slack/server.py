@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -18,12 +16,12 @@ from aiohttp import web
 from tests.servers.slack import payloads
 from tests.servers.slack.api import WebApi
 from tests.servers.slack.delivery import Delivery, Receipt
+from tests.servers.slack.doors import Doors, token_of
 from tests.servers.slack.faults import Call, Faults
 from tests.servers.slack.people import Somebody
-from tests.servers.slack.screen import Refusal, check_text
-from tests.servers.slack.world import APP, BOT, HOME, Member, Message, World, texts
+from tests.servers.slack.screen import Refusal
+from tests.servers.slack.world import BOT, HOME, Member, Message, World, texts
 
-LOGIN = b"<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body>Sign in to Home</body></html>"
 WAIT_S = 8.0
 JSON_FIELDS = frozenset({"blocks", "chunks", "metadata", "view", "attachments", "files", "prompts", "loading_messages"})
 
@@ -78,12 +76,7 @@ class Slack:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/api/{method}", self._api)
-        app.router.add_get("/link/", self._socket)
-        app.router.add_post("/actions/{team}/{token}", self._response)
-        app.router.add_get("/files-pri/{name}/{rest:.*}", self._file)
-        app.router.add_post("/upload/v1/{file}", self._upload)
-        app.router.add_get("/login", self._login)
-        app.router.add_get("/oauth/v2/authorize", self._authorize)
+        Doors(self).add_to(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -160,7 +153,7 @@ class Slack:
         assert not self.world.statuses, f"statuses that nobody cleared: {self.world.statuses}"
         assert "processing" not in self.world.sessions.values(), f"sessions: {self.world.sessions}"
 
-    async def _notify(self) -> None:
+    async def notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
@@ -175,7 +168,7 @@ class Slack:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        call = Call(method, await _arguments(request), _token(request), time.monotonic())
+        call = Call(method, await _arguments(request), token_of(request), time.monotonic())
         self.calls.append(call)
         self.faults.seen[method] += 1
         times = self.faults.seen[method]
@@ -187,16 +180,16 @@ class Slack:
         if fault.drops:
             return _abort(request)
         if fault.retry_after_s is not None:
-            await self._notify()
+            await self.notify()
             return self._answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(fault.retry_after_s)})
         if fault.status:
-            await self._notify()
+            await self.notify()
             return web.Response(
                 status=fault.status, text="<html>Slack has an incident</html>", content_type="text/html"
             )
         body = {"ok": False, "error": fault.error} if fault.error else await self._done(call)
         self.faults.after(call, times)
-        await self._notify()
+        await self.notify()
         if fault.gate is not None and fault.late:
             fault.gate.reached.set()
             await fault.gate.go.wait()
@@ -236,84 +229,6 @@ class Slack:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=self.clock_off_s), usegmt=True)
         shown = {"Date": date, "x-oauth-scopes": self.api.scopes, "x-slack-req-id": "r1", **(headers or {})}
         return web.Response(body=orjson.dumps(body), status=status, headers=shown, content_type="application/json")
-
-    # --------------------------------------------------------------------------------------------------- other doors
-
-    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(timeout=0.5)
-        await socket.prepare(request)
-        await self.delivery.serve(socket, APP)
-        return socket
-
-    async def _response(self, request: web.Request) -> web.Response:
-        """An answer to what somebody did: a message for that person alone, or a change of what they pressed.
-
-        Source: docs.slack.dev/interactivity/handling-user-interaction#message_responses
-        """
-        channel, person, ts = self.world.links[request.match_info["token"]]
-        body = orjson.loads(await request.read())
-        original = self.world.messages.get((channel, ts)) if ts else None
-        if body.get("delete_original") and original is not None:
-            original.deleted = True
-        elif body.get("replace_original") and original is not None:
-            check_text(body, updates=False)
-            original.text, original.blocks = str(body.get("text") or ""), list(body.get("blocks") or ())
-        else:
-            check_text(body, updates=False)
-            message = Message(
-                ts=self.world.now(),
-                channel=channel,
-                user=BOT,
-                text=str(body.get("text") or ""),
-                blocks=list(body.get("blocks") or ()),
-                thread_ts=body.get("thread_ts") or (original.thread_ts if original else None),
-                seen_by="" if body.get("response_type") == "in_channel" else person,
-            )
-            self.world.messages[channel, message.ts] = message
-        await self._notify()
-        return web.Response(text="ok")
-
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        """A file's bytes; without a right token the way to the sign-in page, which is served with 200."""
-        file = self.world.files[request.match_info["name"].rpartition("-")[2]]
-        file.asked += 1
-        token = _token(request)
-        file.tokens.append(token)
-        serves = file.serves
-        if serves == "bytes" and (token not in self.api.bot_tokens or token in self.api.revoked):
-            serves = "login"
-        match serves:
-            case "login":
-                headers = {"location": f"{self.api.base}/login", "x-slack-meta": "?;acl_fail"}
-                return web.Response(status=302, headers=headers)
-            case "html":
-                return web.Response(body=LOGIN, content_type="text/html")
-            case "gone":
-                return web.Response(status=404, text="not found")
-            case s if s.startswith("http"):
-                return web.Response(status=302, headers={"location": serves})
-            case "endless":
-                return await _endless(request, file.data)
-        return web.Response(body=file.data, content_type=file.media_type)
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        file = self.world.files[request.match_info["file"]]
-        if request.content_type.startswith("multipart/"):
-            for field in (await request.post()).values():
-                file.data = field.file.read() if isinstance(field, web.FileField) else str(field).encode()
-        else:
-            file.data = await request.read()
-        return web.Response(text=f"OK - {len(file.data)}", content_type="text/plain")
-
-    async def _login(self, _: web.Request) -> web.Response:
-        return web.Response(body=LOGIN, content_type="text/html")
-
-    async def _authorize(self, request: web.Request) -> web.Response:
-        """Somebody lets the app into their workspace: back to the app with a code."""
-        code = f"code-{self.world.number()}"
-        self.api.codes[code] = request.query.get("team") or HOME
-        back = f"{request.query['redirect_uri']}?code={code}&state={request.query['state']}"
-        return web.Response(status=302, headers={"location": back})
 
     # ------------------------------------------------------------------------------------------------- what happens
 
@@ -356,7 +271,7 @@ class Slack:
         for message in self.world.messages.values():
             if message.stream == "open":
                 message.stream = "expired"
-        await self._notify()
+        await self.notify()
 
 
 _ECHOED = frozenset({"chat.postMessage", "chat.update", "chat.stopStream"})
@@ -377,28 +292,8 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
     return arguments
 
 
-def _token(request: web.Request) -> str:
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    if kind == "Basic":
-        with contextlib.suppress(ValueError):
-            return base64.b64decode(value).decode()
-    return value if kind == "Bearer" else ""
-
-
 def _abort(request: web.Request) -> web.StreamResponse:
     """End the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     raise ConnectionResetError
-
-
-async def _endless(request: web.Request, data: bytes) -> web.StreamResponse:
-    """A body without an end and without a length."""
-    response = web.StreamResponse(headers={"content-type": "image/png"})
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    packet = (data + bytes(1 << 16))[: 1 << 16]
-    with contextlib.suppress(ConnectionError):
-        while True:
-            await response.write(packet)
-    return response

@@ -156,6 +156,7 @@ class StoredFile:
     serves: str = "bytes"
     asked: int = 0
     tokens: list[str] = field(default_factory=list)
+    sent_bytes: int = 0
     claimed_bytes: int | None = None
 
 

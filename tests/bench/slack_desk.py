@@ -1,0 +1,63 @@
+"""Frontdesk's Slack over HTTP under measurement: its door, intake and mailbox as `bot/app.py` joins them, no worker.
+
+Logs are written as in production.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvloop
+
+from adapters.slack.platform import create
+from bot.app import running
+from bot.config import load
+from bot.observe import configure_logging
+from bot.secrets import Masking
+from bot.tasks import end
+from tests.bench.part import obey
+
+API_KEY = "bench-key-of-nobody"
+SECRET = "bench-signing-secret"
+
+
+@asynccontextmanager
+async def serving(redis_url: str, api_url: str, folder: Path) -> AsyncIterator[str]:
+    """The process at work; gives its address."""
+    variables = {
+        "OPENAI_API_KEY": API_KEY,
+        "REDIS_URL": redis_url,
+        "FRONTDESK_SECRET_KEY": "bench-secret-key-0123456789",
+        "FRONTDESK_DATA_DIR": str(folder),
+        "HTTP_PORT": "0",
+        "SLACK_BOT_TOKEN": "xoxb-home",
+        "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": api_url,
+    }
+    settings = load(variables)
+    configure_logging(Masking(settings.secrets()), pretty=False)
+    async with running(settings, variables, is_demo=True, registry={"slack": create}) as app:
+        doors = [asyncio.create_task(platform.run(app.intake)) for platform in app.platforms.values()]
+        try:
+            yield app.url
+        finally:
+            await end(*doors)
+
+
+async def main() -> None:
+    """Work until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("redis_url")
+    parser.add_argument("api_url")
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    async with serving(options.redis_url, options.api_url, options.folder) as url:
+        await obey({}, url=url)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

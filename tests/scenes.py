@@ -1,0 +1,185 @@
+"""Acceptance conversations of several people as data (7, 11, 20): written once, for every platform where several speak.
+
+A move is one thing that one person does, and what must come of it. `{bot}` and `{other}` in a text stand for a mention
+as the platform writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.ports import Mode
+from bot.sentences import CASE_CLOSED, STAFF_ONLY
+from tests.servers.openai import Script, calls, says
+from tests.stages.play import Stage
+
+CUSTOMER, OTHER, COLLEAGUE = "customer", "other", "colleague"
+"""Who plays: two customers of different organisations, and somebody who works here."""
+
+
+class Company(Stage, Protocol):
+    """What a scene needs of a platform beside what a `Stage` has; `by` is one of the players."""
+
+    def mention(self, player: str) -> str:
+        """How the bot (`bot`) or a player is mentioned in a text."""
+
+    async def order(self, text: str, *, by: str) -> str:
+        """Give a `/support` command; what the person alone is told."""
+
+    async def press(self, action: str, *, by: str) -> str:
+        """Press a button of the team's card; what the person alone is told."""
+
+    async def said(self, words: str) -> None:
+        """Wait until the desk itself has said these words where all can read them."""
+
+    async def card(self, words: str) -> None:
+        """Wait until these words stand on a card of the team's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What one person does and what must come of it.
+
+    Args:
+        by: who.
+        says: a message.
+        order: a command.
+        press: a button of the team's card.
+        fill: what is typed into the private form that was offered last.
+        model: what the model answers, one script a request; without any, nobody may be answered.
+        answer: words of the answer.
+        lacks: words that must not be in it.
+        results: words of the last call's result.
+        told: words that the person alone is told.
+        said: words of the desk's own that all read.
+        card: words on the team's card.
+        mode: who has the thread afterwards.
+    """
+
+    by: str = CUSTOMER
+    says: str = ""
+    order: str = ""
+    press: str = ""
+    fill: Mapping[str, str] | None = None
+    model: tuple[Script, ...] = ()
+    answer: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    told: str = ""
+    said: str = ""
+    card: tuple[str, ...] = ()
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A conversation of several people.
+
+    Args:
+        id: its behaviour's id.
+        kept: who said what on the record at its end, messages of people alone.
+        not_on: platform -> why it cannot show this.
+    """
+
+    id: str
+    moves: tuple[Move, ...]
+    kept: tuple[str, ...] = ()
+    not_on: Mapping[str, str] = field(default_factory=dict)
+
+
+TICKET = ("get_ticket_status", {"ticket_id": "12345"})
+
+SCENES: tuple[Scene, ...] = (
+    Scene(
+        id="people.other",
+        moves=(
+            Move(
+                says="{bot} status of 12345 please",
+                model=(calls(TICKET), says("There is a form for you.")),
+                results=("verification_required",),
+                answer=("form",),
+            ),
+            Move(by=OTHER, fill={"username": "john_doe", "api_key": "key"}, told="offered to somebody else"),
+            Move(
+                fill={"username": "john_doe", "api_key": "key"},
+                told="verified as john_doe",
+                model=(calls(TICKET), says("It is Open: Billing Query.")),
+                results=("Billing Query",),
+                answer=("Billing Query",),
+            ),
+            Move(
+                by=OTHER,
+                says="{bot} and what's the status of 12345?",
+                model=(calls(TICKET), says("I cannot tell you.")),
+                results=("verification_required",),
+                lacks=("Billing",),
+            ),
+            Move(
+                says="{bot} and mine?",
+                model=(calls(TICKET), says("Still open.")),
+                results=("Billing Query",),
+                answer=("Still open.",),
+            ),
+        ),
+    ),
+    Scene(
+        id="people.humans",
+        moves=(
+            Move(says="{bot} Hi", model=(says("Hello!"),), answer=("Hello!",)),
+            Move(says="{other} did you see this?"),
+            Move(by=OTHER, says="no, what is it?"),
+            Move(by=COLLEAGUE, says="I am looking at it"),
+            Move(says="can you help?", model=(says("Sure."),), answer=("Sure.",)),
+        ),
+        kept=("Hi", "can you help?"),
+    ),
+    Scene(
+        id="people.human",
+        moves=(
+            Move(
+                says="{bot} I want a human",
+                model=(
+                    calls(("hand_over_to_human", {"reason": "asked for a human"})),
+                    says("A colleague will be here soon."),
+                ),
+                answer=("A colleague will be here soon.",),
+                card=("is waiting for a human", "asked for a human"),
+                mode=Mode.HUMAN,
+            ),
+            Move(by=OTHER, says="anybody?"),
+            Move(by=OTHER, press="handback", told=STAFF_ONLY, mode=Mode.HUMAN),
+            Move(by=COLLEAGUE, press="takeover", told="You have the thread", said="takes care of this conversation"),
+            Move(by=COLLEAGUE, says="Hello, I sent a new sled."),
+            Move(says="thank you"),
+            Move(by=COLLEAGUE, order="why", told="Model"),
+            Move(by=COLLEAGUE, order="status", told="has this thread"),
+            Move(says="and what happens next?"),
+            Move(
+                by=COLLEAGUE,
+                order="handback",
+                told="again",
+                said="answers here again",
+                card=("handed back",),
+                mode=Mode.BOT,
+                model=(says("A new sled is on its way."),),
+                answer=("A new sled is on its way.",),
+            ),
+            Move(
+                by=COLLEAGUE,
+                order="close",
+                told="closed",
+                card=("closed by",),
+                answer=(CASE_CLOSED,),
+            ),
+        ),
+        kept=(
+            "I want a human",
+            "anybody?",
+            "Hello, I sent a new sled.",
+            "thank you",
+            "and what happens next?",
+        ),
+    ),
+)
