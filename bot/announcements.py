@@ -3,7 +3,7 @@
 | key                | type   | holds                                                              |
 |--------------------|--------|--------------------------------------------------------------------|
 | `agenda/PLATFORM`  | agenda | what is left to say: a sentence for a thread, or the name of a card |
-| `card/NAME`        | value  | the card of that name as it is to be shown, 30 days                 |
+| `card/NAME`        | value  | the card of that name, until it was shown                           |
 """
 
 from __future__ import annotations
@@ -81,23 +81,29 @@ class Announcements:
         await self._try(platform, row)
         return True
 
-    async def _bring(self, platform: Platform, item: Said | Shown) -> None:
-        if isinstance(item, Said):
-            await platform.say(item.thread, item.text, key=item.key)
-        elif (card := await self._state.get(f"card/{item.card}")) is not None:
-            await platform.notify("", msgspec.json.decode(card, type=Card))
-
     async def _try(self, name: str, row: bytes) -> None:
         platform = self._platforms.get(name)
         if platform is None:
             return
         item = _ITEMS.decode(row)
+        shown: bytes | None = None
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._bring(platform, item)
+                if isinstance(item, Said):
+                    await platform.say(item.thread, item.text, key=item.key)
+                elif shown := await self._state.get(f"card/{item.card}"):
+                    await platform.notify("", msgspec.json.decode(shown, type=Card))
         except (Transient, TimeoutError) as failure:
             log.warning("announcement_waits", reason=str(failure) or "platform_slow")
             return
         except Permanent as failure:
             log.error("announcement_impossible", reason=failure.reason, kind=type(item).__name__)
-        await self._state.cancel(f"agenda/{name}", row)
+        except Exception as failure:  # a fault of an adapter must not keep a human from being called
+            log.error("announcement_failed", kind=type(item).__name__, exc_info=failure)
+            return
+        if isinstance(item, Said) or await self._is_settled(item, shown):
+            await self._state.cancel(f"agenda/{name}", row)
+
+    async def _is_settled(self, item: Shown, shown: bytes | None) -> bool:
+        """Forget a card that was shown: what it quotes is kept on the record alone; one that is younger stays."""
+        return not shown or await self._state.compare_and_set(f"card/{item.card}", shown, b"", ttl_s=AGAIN_S)

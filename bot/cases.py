@@ -110,7 +110,7 @@ class Cases:
         case = await self.find(thread) if last is not None else None
         if case is None or last is None or not case.is_open:
             return
-        if isinstance(last, UserTurn):
+        if isinstance(last, UserTurn) and not last.author.is_staff:
             if case.waiting is None:
                 await self._wait(thread)
                 await self.change(thread, lambda old: replace(old, waiting=last.at, reminded=False))
@@ -166,11 +166,14 @@ class Cases:
     async def show(self, thread: ThreadKey) -> None:
         """Show the team the case as it stands."""
         if (case := await self.find(thread)) is not None:
-            await self._announcements.show(casework.card(thread, case))
+            await self._announcements.show(casework.card(thread, case, await self._tried(thread, case)))
 
     async def _case(self, thread: ThreadKey, case_id: str, person: Person, reason: str) -> Case:
-        tried = casework.summary((await self._mailbox.load(thread)).entries)
-        return Case(id=case_id, person=person, reason=reason, tried=tried, waiting=datetime.now(UTC))
+        length = (await self._mailbox.load(thread)).length
+        return Case(id=case_id, person=person, reason=reason, length=length, waiting=datetime.now(UTC))
+
+    async def _tried(self, thread: ThreadKey, case: Case) -> str:
+        return casework.summary((await self._mailbox.load(thread)).entries[: case.length])
 
     async def _open(self, thread: ThreadKey, case: Case) -> None:
         await self._wait(thread)  # first: who dies in between leaves a reminder too many, not a customer too few
@@ -185,7 +188,7 @@ class Cases:
 
     async def _tell(self, thread: ThreadKey, case: Case, since: datetime) -> None:
         minutes = max(1, round((datetime.now(UTC) - since).total_seconds() / 60))
-        shown = casework.reminder(thread, case, since, minutes)
+        shown = casework.reminder(thread, case, await self._tried(thread, case), since, minutes)
         await self._announcements.show(shown)
         hours = await self._hours_of(thread)
         text = f"{STILL_WAITING} Our hours: {hours}" if hours else STILL_WAITING

@@ -42,7 +42,7 @@ class Case:
         id: names the case and all that is said once about it.
         person: the customer.
         reason: why, in a sentence.
-        tried: what was said and done before, as Markdown.
+        length: of the record when the case began; what was said is read there, and kept nowhere else.
         assignee: the colleague who takes care, or who ended it.
         waiting: since when the customer waits for a word of a human; nothing when it is the customer's turn.
         reminded: the team was reminded of this wait.
@@ -51,7 +51,7 @@ class Case:
     id: str
     person: Person
     reason: str
-    tried: str = ""
+    length: int = 0
     stage: Stage = Stage.WAITING
     assignee: Person | None = None
     waiting: datetime | None = None
@@ -100,8 +100,12 @@ def _ended(result: ToolTurn | None) -> str:
         return "failed"
 
 
-def card(thread: ThreadKey, case: Case) -> Card:
-    """The case as the team sees it; the same card through all its stages."""
+def card(thread: ThreadKey, case: Case, tried: str) -> Card:
+    """The case as the team sees it; the same card through all its stages.
+
+    Args:
+        tried: what was said and done before (`summary`).
+    """
     who, by = named(case.person), named(case.assignee) if case.assignee else "a colleague"
     title = {
         Stage.WAITING: f"{who} is waiting for a human",
@@ -114,23 +118,23 @@ def card(thread: ThreadKey, case: Case) -> Card:
         del buttons["takeover"]
     elif not case.is_open:
         buttons = {}
-    return Card(key=f"case/{thread}/{case.id}", title=title, text=_told(case), thread=thread, buttons=buttons)
+    return Card(key=f"case/{thread}/{case.id}", title=title, text=_told(case, tried), thread=thread, buttons=buttons)
 
 
-def reminder(thread: ThreadKey, case: Case, since: datetime, minutes: int) -> Card:
+def reminder(thread: ThreadKey, case: Case, tried: str, since: datetime, minutes: int) -> Card:
     """What the team is shown when a customer has waited too long."""
     return Card(
         key=f"reminder/{thread}/{case.id}/{since:%Y%m%dT%H%M%S}",
         title=f"{named(case.person)} has been waiting for {minutes} minute{'s' * (minutes != 1)}",
-        text=_told(case),
+        text=_told(case, tried),
         thread=thread,
         buttons={"takeover": "Take it", "handback": "Hand back to Frontdesk", "close": "Close"},
     )
 
 
-def _told(case: Case) -> str:
+def _told(case: Case, tried: str) -> str:
     lines = [f"**Why:** {quoted(case.reason, 500)}"]
     if case.assignee and case.is_open:
         lines.append(f"**Assigned to:** {named(case.assignee)}")
     lines.append(f"**Organisation:** {quoted(case.person.organisation, 80) or 'unknown'}")
-    return "\n\n".join([*lines, case.tried] if case.tried else lines)
+    return "\n\n".join([*lines, tried] if tried else lines)

@@ -58,12 +58,25 @@ class UserTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A request as the endpoint counted it: `size_bytes` as they were sent, `tokens` as they were read."""
+
+    size_bytes: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssistantTurn:
-    """Something the model said, and the calls it asked for with it."""
+    """Something the model said, and the calls it asked for with it.
+
+    Args:
+        measured: the request that it answers, where the endpoint counts; no part of what was said.
+    """
 
     text: str
     at: datetime
     tool_calls: tuple[ToolCall, ...] = ()
+    measured: Measured | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

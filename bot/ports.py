@@ -844,11 +844,16 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a request cost, in tokens, as the endpoint counts them."""
+    """What a request cost, in tokens, as the endpoint counts them.
+
+    Args:
+        request_bytes: length of the request as it was sent; 0 where that is not known.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    request_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from secrets import token_hex
 
 import msgspec
@@ -32,10 +33,9 @@ _RACES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One standing order: a name of its own, who gave it and when."""
+    """One standing order: a name of its own, and when it was given; who gave it is on the audit."""
 
     id: str
-    by: str
     at: datetime
 
 
@@ -45,7 +45,7 @@ class Standing:
 
     Args:
         paused: place (`everywhere`, `channel_of`, `EVERYTHING`) -> the order.
-        blocked: person (`bot.principal.person_ref`) -> the order.
+        blocked: person -> the order; a person is a digest, so that nobody is named for as long as they are blocked.
         lifted: place -> a pause that is over, until all who waited for that were looked after.
     """
 
@@ -125,12 +125,12 @@ class StandingOrders:
         return None
 
     def block_of(self, person: str) -> Entry | None:
-        """The order because of which this person is not listened to."""
-        return self.current.blocked.get(person)
+        """The order because of which this person (`bot.principal.person_ref`) is not listened to."""
+        return self.current.blocked.get(_hidden(person)) if self.current.blocked else None
 
-    async def pause(self, place: str, by: str) -> Entry:
+    async def pause(self, place: str) -> Entry:
         """Answer nobody in this place until `resume`; the order that stands already, if there is one."""
-        entry = _entry(by)
+        entry = _entry()
         await self._change(lambda now: replace(now, paused={**now.paused, place: now.paused.get(place, entry)}))
         return self.current.paused.get(place, entry)
 
@@ -149,17 +149,18 @@ class StandingOrders:
         """All who waited for the end of the pause were looked after."""
         await self._change(lambda now: replace(now, lifted=_without(now.lifted, place)))
 
-    async def block(self, person: str, by: str) -> bool:
+    async def block(self, person: str) -> bool:
         """Listen to a person no more; whether that is a change."""
-        was = person in (await self.load()).blocked
-        entry = _entry(by)
-        await self._change(lambda now: replace(now, blocked={**now.blocked, person: now.blocked.get(person, entry)}))
+        name, entry = _hidden(person), _entry()
+        was = name in (await self.load()).blocked
+        await self._change(lambda now: replace(now, blocked={**now.blocked, name: now.blocked.get(name, entry)}))
         return not was
 
     async def unblock(self, person: str) -> bool:
         """Listen to a person again; whether that is a change."""
-        was = person in (await self.load()).blocked
-        await self._change(lambda now: replace(now, blocked=_without(now.blocked, person)))
+        name = _hidden(person)
+        was = name in (await self.load()).blocked
+        await self._change(lambda now: replace(now, blocked=_without(now.blocked, name)))
         return was
 
     async def wait_in(self, place: str, entry: Entry, thread: ThreadKey) -> None:
@@ -173,7 +174,7 @@ class StandingOrders:
 
     async def first_refusal(self, person: str, entry: Entry) -> bool:
         """Whether a blocked person has not been told so yet; true once."""
-        return await self._state.compare_and_set(f"told/{person}/{entry.id}", None, b"1")
+        return await self._state.compare_and_set(f"told/{_hidden(person)}/{entry.id}", None, b"1")
 
     async def _change(self, change: Callable[[Standing], Standing]) -> None:
         for _ in range(_RACES):
@@ -201,8 +202,13 @@ def _read(raw: bytes | None) -> Standing:
     return Standing() if raw is None else msgspec.json.decode(raw, type=Standing)
 
 
-def _entry(by: str) -> Entry:
-    return Entry(id=token_hex(6), by=by, at=datetime.now(UTC))
+def _entry() -> Entry:
+    return Entry(id=token_hex(6), at=datetime.now(UTC))
+
+
+def _hidden(person: str) -> str:
+    platform, space, person_id = person.split(":", 2)
+    return f"{platform}:{space}:{blake2b(person_id.encode(), digest_size=12).hexdigest()}"
 
 
 def _without(entries: Mapping[str, Entry], name: str) -> Mapping[str, Entry]:

@@ -23,14 +23,14 @@ from bot.accounts import Tally
 from bot.budget import Over, Spending, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
-from bot.conversation import AssistantTurn, Note, NoteTurn, Turn
+from bot.conversation import AssistantTurn, Measured, Note, NoteTurn, Turn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.journal import UNCOUNTED, to_row
 from bot.loop import Answered, Asked, Results
 from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
 from bot.opening import begin, is_paused, keep
-from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted
+from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
 from bot.sentences import (
     APOLOGY,
     CASE_CLOSED,
@@ -92,6 +92,7 @@ class TurnRun:
         self._writes = False
         self._writing = False
         self._is_delivered = False
+        self._measured: Measured | None = None
         self._joins = 0
         self._tally = Tally()
         self._first_text_at: datetime | None = None
@@ -250,7 +251,13 @@ class TurnRun:
                             await self._show(speech, released)
                     case Asked():
                         self._tally.asked(event.usage)
-                        said = AssistantTurn(text=speech.finish(), at=datetime.now(UTC), tool_calls=event.calls)
+                        self._measured = _measured(event.usage)
+                        said = AssistantTurn(
+                            text=speech.finish(),
+                            at=datetime.now(UTC),
+                            tool_calls=event.calls,
+                            measured=self._measured,
+                        )
                         async with self._lock:
                             await self._record([said])
                         speech.part()
@@ -263,6 +270,7 @@ class TurnRun:
                         await self._record_results(stream, event)
                     case Answered():
                         self._tally.asked(event.usage)
+                        self._measured = _measured(event.usage)
                         return event
         raise Transient("model_stream_unfinished")
 
@@ -317,7 +325,7 @@ class TurnRun:
             refused(call, "cancelled", "This call was not run; the turn ended before.")
             for _, call in turn.progress().pending
         ]
-        last: list[Turn] = [AssistantTurn(text=text, at=datetime.now(UTC))] if text else []
+        last: list[Turn] = [AssistantTurn(text=text, at=datetime.now(UTC), measured=self._measured)] if text else []
         if self._interrupt in (Interrupt.PAUSE, Interrupt.STANDING):
             last.append(_paused(turn))
         whole = BETWEEN.join(part for part in [*turn.said(), text] if part)
@@ -469,3 +477,9 @@ def _paused(turn: ClaimedTurn) -> NoteTurn:
         audience=turn.audience,
         at=datetime.now(UTC),
     )
+
+
+def _measured(usage: Usage | None) -> Measured | None:
+    if usage is None or not usage.request_bytes or usage.input_tokens <= 0:
+        return None
+    return Measured(size_bytes=usage.request_bytes, tokens=usage.input_tokens)

@@ -23,7 +23,7 @@ keep redis_url "redis://:$redis@redis:6379/0"
 keep database_url "postgresql://frontdesk:$postgres@postgres:5432/frontdesk"
 
 empty=
-for name in openai_api_key slack_bot_token slack_app_token slack_signing_secret discord_bot_token; do
+for name in openai_api_key slack_bot_token slack_app_token slack_signing_secret slack_client_secret discord_bot_token; do
     keep "$name" ""
     [ -s "$folder/$name" ] || empty="$empty $name"
 done

@@ -191,11 +191,13 @@ CRASHES = (
 )
 
 MACHINES = (
+    Behaviour("machines.connections", "A command that was cut off, or a closed connection, costs no other.", "F13"),
     Behaviour("machines.address", "REDIS_URL names one Redis, a cluster or sentinels; its forms are told.", "issue 3"),
     Behaviour("machines.cluster", "The mailbox and shared state keep their word on a Redis Cluster.", "design 5"),
     Behaviour("machines.one_of_three", "A master that is away costs only the threads that it keeps.", "issue 3"),
     Behaviour("machines.failover", "After a fail-over the old owner is rejected and talks go on.", "F10, F11"),
     Behaviour("machines.lost_replies", "What Redis did and nobody heard of is not done twice.", "F13"),
+    Behaviour("machines.claims", "No thread waits for another's claim, or behind whoever was woken later.", "issue 3"),
     Behaviour("machines.flood", "A flood in one thread is refused beyond its limit and keeps no other waiting.", "F20"),
     Behaviour("machines.workers_away", "What came while no worker was there is answered in order.", "F21"),
     Behaviour("machines.killed", "Redis is killed and started again: what was accepted is answered once.", "F07"),
@@ -279,6 +281,7 @@ OPERATE = (
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
+    Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
     Behaviour("operate.ready", "A process that cannot serve says so, and by which part; it lives on.", "issue 6, F22"),
     Behaviour("operate.clock", "A clock that is wrong is noticed before every signed request is refused.", "F75"),
@@ -356,6 +359,7 @@ CORE = (
     Behaviour("core.handbook", "A handbook is a file or folder; what is wrong with it is named.", "design 6"),
     Behaviour("core.progress", "What a turn has done is read from its entries alone.", "design 4"),
     Behaviour("history.window", "The window is a valid end of the record within its budget.", "design 6"),
+    Behaviour("history.counted", "The window goes by what the endpoint counts, once it has.", "issue 3"),
     Behaviour("history.steps", "The window moves in large steps.", "facts/performance, prompt cache"),
     Behaviour("history.replay", "A replay shows what the model was sent before each answer.", "issue 3"),
     Behaviour("codec.whole", "Any turn comes back as it was kept.", "design 5"),
@@ -501,6 +505,7 @@ DESK = (
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
+    Behaviour("desk.private", "What is quoted to the team is kept on the record alone.", "issue 6, retention"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
     Behaviour("desk.why", "It can be told why the last answer is as it is.", "issue 6"),
@@ -683,6 +688,11 @@ DISCORD = (
         "discord.files", "A file is read within limits, from the platform alone, or it is said why not.", "F55-F57, F61"
     ),
     Behaviour("discord.crowd", "Twenty threads stream at once, and every final text is right.", "issue 5, proof"),
+    Behaviour(
+        "discord.unprivileged",
+        "Without the Message Content intent mentions, direct messages and commands are answered.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.settings", "Wrong settings are told together, each with its mend.", "design 9"),
     Behaviour(
         "discord.check",

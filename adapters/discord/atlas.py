@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from adapters.discord.inbound import Place, Self, Server, to_person, to_place, to_server
+from adapters.discord.places import Place, Self, Server, to_person, to_place, to_server
 from adapters.discord.rest import Refused, Rest
 from bot.messages import Person
 

@@ -59,13 +59,16 @@ class Catchup:
 
     async def ready(self, shard: int) -> None:
         """A new session began: from now on it hears; what it reads again is from before."""
-        last = await self._state.get(f"alive/{shard}")
-        now = time.time()
-        self._since[shard] = now if last is None else max(float(last) - MARGIN_S, now - AGE_LIMIT_S)
-        if last is None:
-            await self._state.set(f"alive/{shard}", f"{now:.0f}".encode(), ttl_s=KEEP_S)
-        elif shard == 0:
-            await self._directs(self._since[shard])
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._begin(shard)
+            except Transient as failure:
+                log.warning("discord_catchup_waits", reason=failure.reason)
+                await asyncio.sleep(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+            else:
+                return
 
     async def guild(self, data: Json) -> None:
         """A server became visible to a session: read the channels that were written in meanwhile."""
@@ -81,14 +84,17 @@ class Catchup:
 
     async def heard_direct(self, channel: str) -> None:
         """Remember a direct conversation: Discord does not list them."""
-        if await self._state.compare_and_set(f"{DIRECT}/{channel}", None, b"1", ttl_s=KEEP_S):
-            await self._state.append("directs", channel.encode(), ttl_s=KEEP_S)
+        try:
+            if await self._state.compare_and_set(f"{DIRECT}/{channel}", None, b"1", ttl_s=KEEP_S):
+                await self._state.append("directs", channel.encode(), ttl_s=KEEP_S)
+        except Transient as failure:
+            log.info("discord_direct_not_noted", reason=failure.reason)
 
     async def alive(self, shards: list[int]) -> None:
-        """These shards hear; what they heard up to now is taken, unless something still waits."""
-        if self.pending or self._lanes.depth:
+        """These shards hear; what they heard is taken up to what still waits."""
+        if self.pending:
             return
-        now = time.time()
+        now = self._lanes.taken_until
         for shard in shards:
             if shard in self._since:
                 await self._state.set(f"alive/{shard}", f"{now:.0f}".encode(), ttl_s=KEEP_S)
@@ -99,6 +105,15 @@ class Catchup:
         since = min(self._since.values(), default=time.time())
         self.pending += 1
         return lambda: self._again(channel, since)
+
+    async def _begin(self, shard: int) -> None:
+        last, now = await self._state.get(f"alive/{shard}"), time.time()
+        since = now if last is None else max(float(last) - MARGIN_S, now - AGE_LIMIT_S)
+        if last is None:
+            await self._state.set(f"alive/{shard}", f"{now:.0f}".encode(), ttl_s=KEEP_S)
+        elif shard == 0:
+            await self._directs(since)
+        self._since[shard] = since
 
     async def _directs(self, since: float) -> None:
         channels = await self._state.read("directs")

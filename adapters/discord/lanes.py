@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -27,7 +28,7 @@ class Lanes:
 
     def __init__(self, overflowed: Callable[[str], Job]) -> None:
         self._overflowed = overflowed
-        self._waiting: dict[str, deque[Job]] = {}
+        self._waiting: dict[str, deque[tuple[float, Job]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -35,17 +36,22 @@ class Lanes:
         """Jobs that wait or run."""
         return sum(len(jobs) for jobs in self._waiting.values())
 
+    @property
+    def taken_until(self) -> float:
+        """Everything that came before this moment, in seconds since 1970, was done."""
+        return min((jobs[0][0] for jobs in self._waiting.values() if jobs), default=time.time())
+
     def put(self, lane: str, job: Job) -> None:
         """Do this after everything that was put into the lane before."""
         jobs = self._waiting.get(lane)
         if jobs is not None:
             if len(jobs) < LANE_LIMIT:
-                jobs.append(job)
+                jobs.append((time.time(), job))
             elif len(jobs) == LANE_LIMIT:
                 log.warning("discord_lane_full", lane=lane)
-                jobs.append(self._overflowed(lane))
+                jobs.append((time.time(), self._overflowed(lane)))
             return
-        self._waiting[lane] = deque([job])
+        self._waiting[lane] = deque([(time.time(), job)])
         self.spawn(self._drain(lane))
 
     def spawn(self, work: Awaitable[None]) -> None:
@@ -62,7 +68,7 @@ class Lanes:
     async def _drain(self, lane: str) -> None:
         jobs = self._waiting[lane]
         while jobs:
-            await _guarded(jobs[0]())
+            await _guarded(jobs[0][1]())
             jobs.popleft()
         del self._waiting[lane]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -51,10 +51,12 @@ class Limits:
 
     Args:
         state: where processes tell each other.
+        waited: told of each wait that Discord asks for, in seconds.
     """
 
-    def __init__(self, state: SharedState) -> None:
+    def __init__(self, state: SharedState, waited: Callable[[float], None] = lambda seconds: None) -> None:
         self._state = state
+        self._waited = waited
         self._rooms: dict[str, Room] = {}
         self._invalid = ("", 0)
         """The window, and how many refused requests all processes had in it when this one last heard."""
@@ -96,6 +98,7 @@ class Limits:
             after_s = _number(headers.get("Retry-After")) or 1.0
             key = _GLOBAL if headers.get("X-RateLimit-Global") else f"empty/{route}"
             log.warning("discord_rate_limited", route=route.split(":")[0], scope=headers.get("X-RateLimit-Scope", ""))
+            self._waited(after_s)
             self._spawn(self._tell(key, after_s))
             return
         remaining, reset_s = (

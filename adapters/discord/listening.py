@@ -11,12 +11,14 @@ from prometheus_client import Gauge
 
 from adapters.discord import commands
 from adapters.discord.atlas import Atlas
+from adapters.discord.callers import Callers
 from adapters.discord.catchup import ALIVE_EVERY_S, Catchup
 from adapters.discord.files import Files
 from adapters.discord.interactions import Interactions
 from adapters.discord.lanes import Lanes
 from adapters.discord.permissions import invite_url
 from adapters.discord.posts import Posts
+from adapters.discord.questions import Questions
 from adapters.discord.reader import Reader
 from adapters.discord.reception import Reception
 from adapters.discord.rest import Refused, Rest
@@ -52,7 +54,11 @@ class Listening:
         self._state = resources.state.within("listening")
         self._lanes = Lanes(lambda channel: self._catchup.overflowed(channel))
         self._reception = Reception(reader, threads, posts, self._state, intake)
-        self._interactions = Interactions(rest, atlas, threads, posts, files, reader, self._reception, resources)
+        callers = Callers(atlas, reader, self._reception)
+        questions = Questions(callers, threads, files, resources)
+        self._interactions = Interactions(
+            rest, callers, questions, threads, posts, resources.state.within("interactions")
+        )
         self.shard_of: Callable[[str], int] = lambda guild: 0
         self._catchup = Catchup(rest, self._reception, self._lanes, self._state, lambda guild: self.shard_of(guild))
         self._application = ""

@@ -45,7 +45,7 @@ class DiscordPlatform:
     def __init__(self, settings: DiscordSettings, resources: Resources) -> None:
         self._settings = settings
         self._resources = resources
-        self._rest = Rest(settings, Limits(resources.state.within("limits")))
+        self._rest = Rest(settings, Limits(resources.state.within("limits"), resources.waited))
         self._threads = Threads(self._rest, resources, keep_s=settings.keep_s)
         self._atlas = Atlas(self._rest, settings.admins)
         self._reader = Reader(self._rest, self._atlas, self._threads)

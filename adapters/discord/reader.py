@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 
 from adapters.discord.atlas import Atlas
-from adapters.discord.inbound import DIRECT, Place, is_human_message, to_edit, to_key, to_message
+from adapters.discord.inbound import DIRECT, is_human_message, replied_to, to_edit, to_key, to_message
+from adapters.discord.places import Place
 from adapters.discord.rest import Refused, Rest
 from adapters.discord.threads import Threads
 from bot.messages import IncomingMessage, MessageEdited, ThreadKey
@@ -37,9 +38,10 @@ class Reader:
         place = await self.place(str(data["channel_id"]))
         if place is None:
             return None
-        key = await self.key(place, str(data["id"]))
+        me = await self._atlas.me(place.guild)
+        key = await self.key(place, str(data["id"]), replies_to=replied_to(data, me.id))
         author = await self._atlas.person(data["author"], data.get("member"), place.guild)
-        return to_message(data, place, key, author, await self._atlas.me(place.guild))
+        return to_message(data, place, key, author, me)
 
     async def edit(self, data: Json) -> MessageEdited | None:
         """Another text of a person's message; nothing when it is not that."""
@@ -48,17 +50,24 @@ class Reader:
         place = await self.place(str(data["channel_id"]))
         if place is None:
             return None
-        key = await self.key(place, str(data["id"]))
+        key = await self.key(place, str(data["id"]), replies_to=str(data["id"]))
         author = await self._atlas.person(data["author"], data.get("member"), place.guild)
         return to_edit(data, key, author, await self._atlas.me(place.guild))
 
-    async def key(self, place: Place, root: str) -> ThreadKey:
-        """The conversation that goes on in a place; without one, the conversation that `root` begins."""
-        known = await self._threads.conversation(place.id) if place.kind.is_thread else None
-        key = to_key(place, root, known)
+    async def key(self, place: Place, root: str, *, replies_to: str = "") -> ThreadKey:
+        """The conversation that goes on in a place; without one, the conversation that `root` begins.
+
+        Args:
+            replies_to: a message of a conversation that had to stay in a channel, if it is one.
+        """
         if place.kind.is_thread:
+            key = to_key(place, root, await self._threads.conversation(place.id))
             await self._threads.meet(key, place.id, private=not place.audience.is_overheard)
-        return key
+            return key
+        known = await self._threads.conversation_of(replies_to) if replies_to and place.guild else None
+        if known is not None and root != replies_to:
+            await self._threads.note(root, known)
+        return to_key(place, root, known)
 
     async def place(self, channel: str) -> Place | None:
         """What and where a channel is; nothing when we may not look at it."""

@@ -87,7 +87,7 @@ class Reception:
             return
         place = await self._again(lambda: self._reader.place(channel))
         if place is not None:
-            key = await self._again(lambda: self._reader.key(place, message))
+            key = await self._again(lambda: self._reader.key(place, message, replies_to=message))
             await self.bring(to_deletion(message, key, datetime.now(UTC)))
 
     async def bring(self, event: Event, *, patience_s: float | None = None) -> Outcome:

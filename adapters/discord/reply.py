@@ -26,7 +26,7 @@ from adapters.discord.render import (
     to_parts,
 )
 from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
-from adapters.discord.threads import Place, Threads, is_closed
+from adapters.discord.threads import Threads, Venue, is_closed
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.ports import Activity, Lease, Reply, ToolStarted
@@ -67,7 +67,7 @@ class DiscordReply:
         self._lease = lease
         self._addressee, self._question, self._message = _asked(lease)
         self._begun_at = _committed_at(lease)
-        self._place: Place | None = None
+        self._place: Venue | None = None
         self._text = ""
         self._shown: dict[int, Json] = {}
         self._generations: dict[int, int] = {}
@@ -108,7 +108,7 @@ class DiscordReply:
             await self._show(index, body, part)
         await self._remove_from(len(parts))
 
-    def _buttons(self, place: Place, reply: Reply) -> list[Json]:
+    def _buttons(self, place: Venue, reply: Reply) -> list[Json]:
         """What stands under the answer; nothing where it could not be told which server it belongs to."""
         key = self._lease.thread
         if place.channel != key.channel and not place.is_thread:
@@ -180,7 +180,7 @@ class DiscordReply:
 
     # ------------------------------------------------------------------------------------------------------ posting
 
-    async def _open(self) -> Place:
+    async def _open(self) -> Venue:
         if self._place is None:
             key, person = self._lease.thread, self._addressee
             self._place = await self._threads.open(key, person, self._question)
@@ -229,7 +229,7 @@ class DiscordReply:
         for _ in range(6):  # a deleted first post, then thread, channel, direct messages
             place = await self._open()
             if (found := await self._posted(index, place, part)) is not None:
-                await self._keep(index, place.channel, found)
+                await self._keep(index, place, found)
                 if not await self._edit(index, f"{place.channel}/{found}", body, part):
                     continue
                 return
@@ -253,16 +253,18 @@ class DiscordReply:
                 else:
                     raise
                 continue
-            await self._keep(index, place.channel, str(message["id"]))
+            await self._keep(index, place, str(message["id"]))
             if str(message.get("content", "")).strip() != body["content"].strip():
                 # The nonce gave back what an earlier try had posted.
                 await self._edit(index, f"{place.channel}/{message['id']}", body, part)
             return
         raise Permanent("undeliverable")
 
-    async def _keep(self, index: int, channel: str, message: str) -> None:
-        await self._lease.refs.put(str(index), f"{channel}/{message}")
+    async def _keep(self, index: int, place: Venue, message: str) -> None:
+        await self._lease.refs.put(str(index), f"{place.channel}/{message}")
         self._owned_at = time.monotonic()
+        if not place.is_thread and not place.private:
+            await self._threads.note(message, self._lease.thread)
 
     async def _stay_owner(self) -> None:
         """Ask whether the thread is ours still, if that was last heard a while ago: this process may have been paused.
@@ -274,7 +276,7 @@ class DiscordReply:
             await self._lease.refs.put(OWNER, self._lease.token)
             self._owned_at = time.monotonic()
 
-    def _reference(self, index: int, place: Place) -> Json:
+    def _reference(self, index: int, place: Venue) -> Json:
         """Reply to the question where it stands in the same place; a question that is gone fails nothing."""
         key = self._lease.thread
         if index > 0 or not self._message.isdecimal() or (place.is_thread and self._message == key.root):
@@ -283,7 +285,7 @@ class DiscordReply:
             return {}
         return {"message_reference": {"message_id": self._message, "fail_if_not_exists": False}}
 
-    async def _posted(self, index: int, place: Place, part: Part) -> str | None:
+    async def _posted(self, index: int, place: Venue, part: Part) -> str | None:
         """What an earlier holder of the thread posted for this part, when its nonce may be forgotten."""
         if (datetime.now(UTC) - self._begun_at).total_seconds() < NONCE_S:
             return None

@@ -8,6 +8,7 @@ directions are kept in shared state before anything is posted, so that no messag
 | `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
 | `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
 | `origin/<key>`       | how a conversation began that no message began (`Origin`) |
+| `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asks: bool = False
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Venue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a conversation is answered.
 
     Args:
@@ -99,24 +100,33 @@ class Threads:
         if self._seen.get(thread) == key:
             self._seen.move_to_end(thread)
             return
-        place = Place(channel=thread, private=private)
+        place = Venue(channel=thread, private=private)
         await self._state.compare_and_set(f"place/{key}", None, _encoded(place), ttl_s=self._keep_s)
         self._seen[thread] = key
         if len(self._seen) > _CACHED:
             self._seen.popitem(last=False)
 
+    async def conversation_of(self, message: str) -> ThreadKey | None:
+        """The conversation that a message in a channel belongs to, where there could be no thread for it."""
+        kept = await self._state.get(f"said/{message}")
+        return None if kept is None else ThreadKey.parse(kept.decode())
+
+    async def note(self, message: str, key: ThreadKey) -> None:
+        """Remember that a message in a channel belongs to this conversation."""
+        await self._state.set(f"said/{message}", str(key).encode(), ttl_s=self._keep_s)
+
     async def begin(self, key: ThreadKey, origin: Origin) -> None:
         """Remember how a conversation began."""
         await self._state.set(f"origin/{key}", _encoded(origin), ttl_s=self._keep_s)
 
-    async def place(self, key: ThreadKey) -> Place | None:
+    async def place(self, key: ThreadKey) -> Venue | None:
         """Where a conversation is answered, if that is known already."""
         if key.space == DIRECT:
-            return Place(channel=key.channel, private=True, is_thread=False)
+            return Venue(channel=key.channel, private=True, is_thread=False)
         kept = await self._state.get(f"place/{key}")
-        return None if kept is None else msgspec.json.decode(kept, type=Place)
+        return None if kept is None else msgspec.json.decode(kept, type=Venue)
 
-    async def settle(self, key: ThreadKey, place: Place) -> None:
+    async def settle(self, key: ThreadKey, place: Venue) -> None:
         """Answer a conversation there from now on."""
         if place.is_thread:
             await self._state.set(f"thread/{place.channel}", str(key).encode(), ttl_s=self._keep_s)
@@ -127,7 +137,7 @@ class Threads:
         self._seen.pop(thread, None)
         await self._state.set(f"thread/{thread}", str(key).encode(), ttl_s=self._keep_s)
 
-    async def open(self, key: ThreadKey, person: str, question: str) -> Place:
+    async def open(self, key: ThreadKey, person: str, question: str) -> Venue:
         """The place of a conversation; its thread is made when there is none. Only the holder of the lease calls this.
 
         Args:
@@ -145,7 +155,7 @@ class Threads:
         private = origin.private or await self.goes_private(key)
         try:
             thread = await self._make(key, origin, question, private=private)
-            place = Place(channel=thread, private=private)
+            place = Venue(channel=thread, private=private)
         except Refused as refused:
             log.warning("discord_no_thread", code=refused.code, channel=key.channel, private=private)
             place = await self._instead(key, origin.person or person, private=private)
@@ -167,24 +177,24 @@ class Threads:
         """Whether what begins in this channel goes on where only the person and the team read along."""
         return (await self._resources.channel_rules(key)).private
 
-    async def welcome(self, place: Place, person: str) -> None:
+    async def welcome(self, place: Venue, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
         if place.is_thread:
             await self._add(place.channel, person)
 
-    async def private(self, key: ThreadKey, person: str, title: str) -> Place:
+    async def private(self, key: ThreadKey, person: str, title: str) -> Venue:
         """A private thread with this person, in which the conversation goes on.
 
         Raises:
             Permanent, Transient: there can be none.
         """
         thread = await self._private(key.channel, title)
-        place = Place(channel=thread, private=True)
+        place = Venue(channel=thread, private=True)
         await self.settle(key, place)
         await self._add(thread, person, needed=True)
         return place
 
-    async def elsewhere(self, key: ThreadKey, place: Place, person: str, refused: Refused) -> Place:
+    async def elsewhere(self, key: ThreadKey, place: Venue, person: str, refused: Refused) -> Venue:
         """Another place for a conversation whose own is closed to us: its channel, else direct messages.
 
         Raises:
@@ -192,7 +202,7 @@ class Threads:
         """
         log.warning("discord_place_closed", code=refused.code, channel=place.channel)
         if place.is_thread and not place.private:
-            found = Place(channel=key.channel, is_thread=False)
+            found = Venue(channel=key.channel, is_thread=False)
         else:
             try:
                 direct = await self.dm(person) if person else place.channel
@@ -200,7 +210,7 @@ class Threads:
                 direct = place.channel
             if direct == place.channel:
                 raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
-            found = Place(channel=direct, private=True, is_thread=False)
+            found = Venue(channel=direct, private=True, is_thread=False)
         await self.settle(key, found)
         return found
 
@@ -263,16 +273,16 @@ class Threads:
         made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
         return str(made["id"])
 
-    async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Place:
+    async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Venue:
         """Where to answer when there can be no thread: the channel itself, or direct messages.
 
         Raises:
             Permanent: neither is possible.
         """
         if not private:
-            return Place(channel=key.channel, is_thread=False)
+            return Venue(channel=key.channel, is_thread=False)
         try:
-            return Place(channel=await self.dm(person), private=True, is_thread=False)
+            return Venue(channel=await self.dm(person), private=True, is_thread=False)
         except Refused as refused:
             raise Permanent(f"undeliverable_{refused.code}") from refused
 

@@ -86,12 +86,14 @@ class OpenAIChat:
         ends_at = asyncio.get_running_loop().time() + self._total_s
         first_byte_at = ends_at - self._total_s + min(self._first_byte_s, self._total_s)
         try:
-            response = await self._endpoint.open(self.body(request), within_s=min(self._first_byte_s, self._total_s))
+            body = self.body(request)
+            response = await self._endpoint.open(body, within_s=min(self._first_byte_s, self._total_s))
         except ContentFiltered:
             yield Completion(text="", calls=(), finish_reason="content_filter")
             return
         reader = PacketReader(packets(response), ends_at=ends_at)
-        events, answer, gather_at = EventReader(), Answer(self._limit_bytes), 0.0
+        events, answer = EventReader(), Answer(self._limit_bytes, request_bytes=len(body))
+        gather_at = 0.0
         try:
             packet = await _read(reader, answer, first_byte_at - reader.now(), late="model_timeout")
             while True:

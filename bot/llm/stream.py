@@ -57,9 +57,11 @@ class Answer:
 
     Args:
         limit_bytes: of text and arguments together, as UTF-8; what comes after it is not kept.
+        request_bytes: length of the request that it answers.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, request_bytes: int = 0) -> None:
+        self._request_bytes = request_bytes
         self._left = limit_bytes
         self._text: list[str] = []
         self._refusal: list[str] = []
@@ -94,7 +96,7 @@ class Answer:
             raise stream_fault(chunk.error)
         self._begun = True
         if chunk.usage is not None:
-            self._usage = to_usage(chunk.usage)
+            self._usage = to_usage(chunk.usage, self._request_bytes)
         text = ""
         for choice in chunk.choices or ():
             if not choice.index:
@@ -230,11 +232,12 @@ def is_overflow(code: str, message: str) -> bool:
     return code in _OVERFLOW_CODES or any(phrase in lowered for phrase in _OVERFLOW_PHRASES)
 
 
-def to_usage(usage: TokenCounts) -> Usage:
+def to_usage(usage: TokenCounts, request_bytes: int = 0) -> Usage:
     """Token counts as an endpoint gives them; what it leaves out is none."""
     details = usage.prompt_tokens_details
     return Usage(
         input_tokens=usage.prompt_tokens or 0,
         output_tokens=usage.completion_tokens or 0,
         cached_tokens=(details.cached_tokens or 0) if details else 0,
+        request_bytes=request_bytes,
     )

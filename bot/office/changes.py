@@ -68,8 +68,7 @@ async def block(room: Room, event: Ordered, effect: effects.Block) -> Done:
         platform is not None and (await platform.describe(thread.space, effect.person)).is_staff
     ):
         return Done(told="People who work here cannot be blocked.", result="refused: a colleague")
-    by = person_ref(thread, event.author.id)
-    fresh = await room.standing.block(person_ref(thread, effect.person), by)
+    fresh = await room.standing.block(person_ref(thread, effect.person))
     return Done(
         told="They are not listened to from now on, and told so once." if fresh else "They are blocked already."
     )

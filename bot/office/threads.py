@@ -11,7 +11,7 @@ from bot.conversation import Note, UserTurn
 from bot.errors import BotError
 from bot.messages import Person, ThreadKey
 from bot.office.room import Done, Ordered, Room, named, short
-from bot.pauses import lift
+from bot.pauses import asker_of, lift
 from bot.ports import Order
 from bot.principal import person_ref
 from bot.sentences import BACK, PAUSED_HERE
@@ -71,7 +71,7 @@ async def pause(room: Room, event: Ordered, effect: effects.Pause) -> Done:
         await room.mailbox.order(thread, Order.PAUSE)
         await room.announcements.say(thread, PAUSED_HERE, key=f"paused/{short(event)}")
         return Done(told="Paused in this thread. Messages are kept; go on with `/support resume`.")
-    await room.standing.pause(_place(room, thread, effect.scope), person_ref(thread, event.author.id))
+    await room.standing.pause(_place(room, thread, effect.scope))
     where = _WHERE[effect.scope]
     return Done(told=f"Paused {where}. Messages are kept; go on with `/support resume {effect.scope}`.")
 
@@ -104,8 +104,8 @@ async def reset(room: Room, event: Ordered, _: effects.Reset) -> Done:
 
 async def _go_on(room: Room, event: Ordered, thread: ThreadKey, note: Note, text: str) -> None:
     """Whether something was left open is seen by whoever works on the note, from the record."""
-    customer = await room.customer(thread)
-    await room.note(event, thread, note, customer or event.author, text, asks=customer is not None)
+    asker = await asker_of(room.mailbox, thread)
+    await room.note(event, thread, note, asker or event.author, text, asks=asker is not None)
 
 
 _WHERE = {Scope.CHANNEL: "in this channel", Scope.EVERYWHERE: "everywhere"}

@@ -8,7 +8,7 @@ turns at a bounded number of connections, and each one is answered within `ANSWE
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -73,22 +73,41 @@ class _Prompt(Redis):
         self._room = asyncio.Semaphore(CONNECTIONS)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        return await self._exchange(_PACKER.pack(*args), lambda line: self.parse_response(line, args[0], **options))
+
+    async def execute_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Commands that go out together; what each is answered, errors among it."""
+
+        async def read(line: Any) -> list[Any]:
+            answers: list[Any] = []
+            for command in commands:
+                try:
+                    answers.append(await self.parse_response(line, command[0]))
+                except ResponseError as error:  # what the others are answered stands behind it
+                    answers.append(error)
+            return answers
+
+        answers: list[Any] = await self._exchange([part for one in commands for part in _PACKER.pack(*one)], read)
+        return answers
+
+    async def _exchange(self, packed: list[bytes], read: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Send something over a connection, and read what is answered."""
         async with asyncio.timeout(ANSWER_S), self._room:
             pool = self.connection_pool
-            connection = pool.get_available_connection()  # type: ignore[no-untyped-call]
+            line = pool.get_available_connection()  # type: ignore[no-untyped-call]
             try:
                 # What stands in it unread belongs to nobody: a connection that is closed, or out of step, is made anew.
-                if not connection.is_connected or await connection.can_read():
-                    await pool.ensure_connection(connection)
-                await connection.send_packed_command(_PACKER.pack(*args))
-                return await self.parse_response(connection, args[0], **options)
+                if not line.is_connected or await line.can_read():
+                    await pool.ensure_connection(line)
+                await line.send_packed_command(packed)
+                return await read(line)
             except ResponseError as error:
                 if "READONLY" in str(error):
                     # It is a replica since a fail-over; behind the same address may be a master, for who asks again.
                     await pool.disconnect(inuse_connections=False)
                 raise
             finally:
-                await pool.release(connection)
+                await pool.release(line)
 
 
 class _Cluster(RedisCluster):
@@ -183,6 +202,22 @@ class Connections:
         await self.listener.aclose()
         if self._sentinel is not None:
             await self._sentinel.aclose()
+
+
+async def answered_together(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What commands that hang on nothing of each other are answered: one way there and back, where it is one server.
+
+    Raises:
+        Transient: one of them failed; the others may have been done.
+    """
+    with mapped():
+        if not isinstance(redis, _Prompt):  # each has its own place
+            return await asyncio.gather(*(redis.execute_command(*command) for command in commands))  # type: ignore[no-untyped-call]
+        answers = await redis.execute_all(commands)
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
+        return answers
 
 
 async def read_list(redis: Redis, key: str, start: int = 0, end: int = -1) -> list[bytes]:

@@ -39,7 +39,7 @@ def encode(turn: Turn, to_wire: Callable[[Turn], bytes]) -> Entry:
     kept: object = turn
     match turn:
         case AssistantTurn():
-            kept = {"at": turn.at}
+            kept = {"at": turn.at, "measured": turn.measured} if turn.measured else {"at": turn.at}
         case ToolTurn():
             kept = {"at": turn.at, "is_error": turn.is_error, "duration_ms": turn.duration_ms}
     row = b"%b%b%b%b}" % (_HEADS[type(turn)], orjson.dumps(kept)[1:-1], WIRE, to_wire(turn))

@@ -15,10 +15,9 @@ from redis.asyncio import Redis
 from bot.errors import Transient
 from bot.ports import Counted, Window
 from bot.store import keys
-from bot.store.client import mapped
-from bot.store.lua import Script
+from bot.store.client import answered_together, mapped
 
-_ADD = Script("""
+_ADD = """
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -26,7 +25,7 @@ if left < 0 then
   left = tonumber(ARGV[2])
 end
 return { total, left }
-""")
+"""
 
 _BOUNDLESS = 2**53
 """The limits stand in the settings and are compared where they hold; here is only counted."""
@@ -46,14 +45,19 @@ class RedisRateStorage(Storage):
         """What `limits` may wrap; ours are mapped already."""
         return Transient
 
-    async def count(self, key: str, expiry: int, amount: int) -> Counted:
-        """Add to a window; what it holds, and when it ends."""
-        total, left_ms = await _ADD(self._redis, [keys.rate(key)], [amount, expiry * 1000])
-        return Counted(total=total, ends_at=datetime.fromtimestamp(time.time() + left_ms / 1000, UTC))
+    async def count_all(self, amounts: Sequence[tuple[str, int, int]]) -> list[Counted]:
+        """Add to windows: the key of each, how long it lasts in seconds, how much; what it holds then, and its end."""
+        commands = [("EVAL", _ADD, 1, keys.rate(key), amount, lasts_s * 1000) for key, lasts_s, amount in amounts]
+        now_s = time.time()
+        return [
+            Counted(total=total, ends_at=datetime.fromtimestamp(now_s + left_ms / 1000, UTC))
+            for total, left_ms in await answered_together(self._redis, commands)
+        ]
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """See `limits`."""
-        return (await self.count(key, expiry, amount)).total
+        (counted,) = await self.count_all([(key, expiry, amount)])
+        return counted.total
 
     async def get(self, key: str) -> int:
         """See `limits`."""
@@ -92,12 +96,9 @@ class RedisCounts:
         self._limiter = FixedWindowRateLimiter(self._storage)
 
     async def add(self, amounts: Mapping[Window, int]) -> Mapping[Window, Counted]:
-        """Add; the commands of all windows are under way at once."""
-        counted = await asyncio.gather(
-            *(
-                self._storage.count(_item(window).key_for(window.name), window.lasts_s, amount)
-                for window, amount in amounts.items()
-            )
+        """Add; all windows at once."""
+        counted = await self._storage.count_all(
+            [(_item(window).key_for(window.name), window.lasts_s, amount) for window, amount in amounts.items()]
         )
         return dict(zip(amounts, counted, strict=True))
 

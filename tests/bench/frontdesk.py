@@ -59,6 +59,12 @@ from tools.report import SqlTurnLog
 
 API_KEY = "bench-key-of-nobody"
 HISTORY_TOKENS = 10_000_000
+UNLIMITED = {
+    "MESSAGES_PER_HOUR": "1000000000",
+    **{f"BUDGET_{scope}": "calls=1000000000 tokens=1000000000000" for scope in ("THREAD", "PERSON", "ORGANISATION")},
+}
+"""What is spent is counted, and nobody reaches the end of it."""
+
 CONCURRENCY = 500
 
 
@@ -117,7 +123,9 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
         standing = StandingOrders(state.within("standing"), lambda _: "default")
         accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
-        budgets = LedgerBudgets(RedisCounts(connections.commands), load({}).limits, tenant_of=lambda space: "default")
+        budgets = LedgerBudgets(
+            RedisCounts(connections.commands), load(UNLIMITED).limits, tenant_of=lambda space: "default"
+        )
         meter, tracer = Meter(Prices(), Allowance()), Tracer()
         breaker = Breaker("model", failures=8, rest_s=15)
         model = MeteredModel(chat, name="bench", breaker=breaker, meter=meter, tracer=tracer)

@@ -34,10 +34,11 @@ async def cost(house: House) -> list[Row]:
         rounds, turns = (5, 20) if house.quick else (15, 40)
         if earlier == MANY:
             rounds, turns = (5, 3) if house.quick else (15, 6)
-        count = min(turns, 8)
-        roots, others = await house.threads(count, earlier=earlier), await house.threads(count, earlier=earlier)
+        roots, others = await house.threads(turns, earlier=earlier), await house.threads(turns, earlier=earlier)
         ours, bare, bytes_sent = [], [], 0
         for number in range(rounds + 1):
+            if earlier == FEW and number:  # a few turns more make no difference to a thousand, but to two
+                roots, others = await house.threads(turns, earlier=earlier), await house.threads(turns, earlier=earlier)
             run = _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns))
             floor = _whole(await house.floor.ask("talk", roots=others, turns=turns))
             if number:  # the first round opens connections and fills caches

@@ -19,6 +19,8 @@ from bot.config import load
 from bot.conversation import AssistantTurn
 from bot.ports import Lease, ReplyStream, Resources
 from bot.sentences import APOLOGY
+from bot.store.client import ANSWER_S
+from bot.worker import CLAIMS
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, held
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis_proxy import RedisProxy
@@ -179,6 +181,58 @@ async def test_replies_that_are_lost_double_nothing(
             await kept.assert_answered(customers)
     assert any(customer.refused for customer in customers), "some acknowledgements were lost"
     assert "crashed" not in process.printed
+
+
+@pytest.mark.behaviour("machines.claims")
+async def test_a_claim_that_takes_its_time_keeps_no_other_thread_waiting(
+    variables: dict[str, str], redis_url: str, kept: Archive, tmp_path: Path
+) -> None:
+    async with RedisProxy(redis_url, tmp_path / "proxy") as proxy:
+        proxy.holds = lambda name, times: name == "open" and times == 1
+        async with played({**variables, "REDIS_URL": proxy.url, "LEASE_S": "60"}) as app:
+            first, others = Customer(app.url), [Customer(app.url) for _ in range(3)]
+            await first.say("hello")
+            await becomes(lambda: proxy.seen["open"] == 1)
+            await asyncio.gather(*(other.say("hello") for other in others))
+            async with asyncio.timeout(ANSWER_S):  # a claim that has waited so long is given up
+                while not all([await answers(kept, other) for other in others]):
+                    await asyncio.sleep(0.01)
+            proxy.let_go.set()
+            await kept.assert_answered([first, *others])
+
+
+@pytest.mark.behaviour("machines.claims")
+async def test_who_was_woken_does_not_keep_who_is_due_longer_from_their_turn(
+    variables: dict[str, str], kept: Archive, model: ScriptedModel
+) -> None:
+    """With room for one turn, and somebody else always waking, a thread that nothing wakes for has its turn in time."""
+    variables |= {"WORKER_CONCURRENCY": "1", "LEASE_S": "60"}
+    slow = held("One ", "moment.")
+    model.plays(slow)
+
+    async def chats(talker: Customer) -> None:
+        for _ in range(8):
+            await talker.say("and again")
+            await becomes(lambda: place_of(talker.accepted[-1]) is not None)
+
+    def place_of(text: str) -> int | None:
+        return next((place for place, request in enumerate(model.requests) if request.last_user == text), None)
+
+    async with played(variables) as app:
+        patient, talkers = Customer(app.url), [Customer(app.url) for _ in range(6)]
+        await talkers[0].say("hello")
+        await slow.pause.reached.wait()
+        await patient.say("hello")
+        await kept.forget_wakes()
+        talks = [asyncio.create_task(chats(talker)) for talker in talkers]
+        await becomes(lambda: all(talker.accepted for talker in talkers))
+        for pause in slow.pauses:
+            pause.release()
+        await asyncio.gather(*talks)
+        await kept.assert_answered([patient, *talkers])
+    place = place_of(patient.accepted[0])
+    assert place is not None
+    assert place <= 1 + CLAIMS, "at most those were before it who were woken while there was no room"
 
 
 @pytest.mark.behaviour("machines.flood")

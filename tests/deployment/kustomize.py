@@ -1,7 +1,4 @@
-"""As much of Kustomize as our overlays use; whatever else a kustomization says is refused.
-
-Where `kubectl` is installed a test compares the result with that of `kubectl kustomize`.
-"""
+"""As much of Kustomize as our overlays use; whatever else a kustomization says is refused."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +20,7 @@ from bot.ports import AuditEntry, Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
+from tests.stages.search import redis_bytes
 from tests.stages.square import (
     ADMIN,
     COLLEAGUE,
@@ -203,6 +205,17 @@ async def test_the_team_is_reminded_once_of_a_customer_who_waits_also_after_a_re
         await square.until(lambda: len(square.cards) == 3)
         assert square.asked.count("notify") - shown == 1
         await square.until(lambda: len(stage.said(THREAD)) == 3)
+
+
+@pytest.mark.behaviour("desk.reminder")
+async def test_a_colleague_who_speaks_to_the_bot_is_no_customer_who_waits(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    await stage.press("human", at=THREAD)
+    await stage.say("@bot hush", at=THREAD, by=COLLEAGUE, mentions=True)
+    await stage.square.until(lambda: "takes care of" in next(iter(stage.square.cards.values())).title)
+    assert "has waited since" not in (await stage.order("status", at=THREAD)).text
+    assert model.requests == []
 
 
 @pytest.mark.behaviour("desk.told")
@@ -411,6 +424,21 @@ async def test_a_platform_that_does_not_answer_keeps_nobody_from_a_human(
     assert not stage.square.cards
     stage.square.hang = set()
     await stage.square.until(lambda: stage.square.cards)
+
+
+@pytest.mark.behaviour("desk.private")
+async def test_what_is_quoted_to_the_team_is_kept_on_the_record_alone(
+    stage: SquareStage, model: ScriptedModel, redis: Redis
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("blueberry-pancake", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.press("human", at=THREAD)
+    await stage.order("block @U-eve", at=CHANNEL)
+    assert "blueberry-pancake" in next(iter(stage.square.cards.values())).text
+    kept = [(key, held) async for key, held in redis_bytes(redis)]
+    assert [key for key, held in kept if b"blueberry" in held] == [f"frontdesk:{{0}}:turns:{THREAD}"]
+    assert [key for key, held in kept if b"U-eve" in held] == []
 
 
 # ---------------------------------------------------------------------------------------------------------- reading

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image
+from redis.asyncio import Redis
 
 from adapters.discord import gateway, limits, reply
+from tests.chaos.test_crashes import settled
 from tests.scenarios import RECEIPT, reads_attachment
 from tests.servers.discord import DiscordServer, P
 from tests.servers.discord.buckets import Limit
@@ -19,6 +21,7 @@ from tests.servers.discord.values import Channel, ChannelType
 from tests.servers.openai import ScriptedModel, held, reads, says
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Town, as_read, discord_stage, frontdesk
+from tests.stages.meters import Meters
 from tests.stages.play import WAIT_S, record, results_of
 
 MESSAGES, MESSAGE, THREADS = r"/channels/\d+/messages", r"/channels/\d+/messages/\d+", r".*/threads"
@@ -69,7 +72,7 @@ async def letters(stage: DiscordStage, count: int) -> list[str]:
     ],
 )  # fmt: skip
 async def test_an_answer_whose_way_was_bad_stands_once(
-    method: str, path: str, faults: tuple[Fault, ...], stage: DiscordStage, model: ScriptedModel
+    method: str, path: str, faults: tuple[Fault, ...], stage: DiscordStage, model: ScriptedModel, redis: Redis
 ) -> None:
     if path == THREADS and faults[0].error is not None:
         root = stage.me.write(stage.town.channel, "not yet")
@@ -82,15 +85,16 @@ async def test_an_answer_whose_way_was_bad_stands_once(
         model.plays(says("Hello there, ", "this is ", "the answer."))
         await stage.say("Hi")
     assert await stage.answer() == "Hello there, this is the answer."
+    await settled(redis)
     assert len(model.requests) == 1
-    await stage.server.until(lambda: len(stage.server.answers(stage.place)) == 1)
+    assert len(stage.server.answers(stage.place)) == 1
     assert len([c for c in stage.server.world.channels.values() if c.is_thread]) == 1
     assert await stage.app.mailbox.dead_letters() == []
 
 
 @pytest.mark.behaviour("discord.once")
 async def test_after_the_nonces_window_a_posted_answer_is_found_by_looking(
-    stage: DiscordStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    stage: DiscordStage, model: ScriptedModel, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reply, "NONCE_S", 0.0)
     await greeted(stage, model)
@@ -102,13 +106,14 @@ async def test_after_the_nonces_window_a_posted_answer_is_found_by_looking(
     stage.server.world.nonces.clear()  # a few minutes have passed
     assert first.lost
     assert await stage.answer() == "This is the answer."
+    await settled(redis)
     assert stage.answers() == ["Hello!", "This is the answer."]
     assert len(stage.server.answers(stage.place)) == 2
 
 
 @pytest.mark.behaviour("discord.once")
 async def test_a_message_that_was_taken_away_while_it_was_written_is_posted_anew(
-    stage: DiscordStage, model: ScriptedModel
+    stage: DiscordStage, model: ScriptedModel, redis: Redis
 ) -> None:
     running = held("A first half ", "and a second.")
     model.plays(running)
@@ -119,6 +124,7 @@ async def test_a_message_that_was_taken_away_while_it_was_written_is_posted_anew
     for pause in running.pauses:
         pause.release()
     assert await stage.answer() == "A first half and a second."
+    await settled(redis)
     assert len(stage.server.answers(stage.place)) == 1
 
 
@@ -132,21 +138,25 @@ async def test_a_question_that_is_gone_fails_no_answer(stage: DiscordStage, mode
     stage.server.world.remove(asked)
     for pause in running.pauses:
         pause.release()
-    await stage.server.until(lambda: len(stage.answers()) >= 1)
+    assert await stage.answer() == "Let me see."
 
 
 # ---------------------------------------------------------------------------------------------------------- limits
 
 
-@pytest.mark.behaviour("discord.limits")
+@pytest.mark.behaviour("discord.limits", "operate.waits")
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
 async def test_a_429_is_waited_for(scope: str, stage: DiscordStage, model: ScriptedModel) -> None:
     await greeted(stage, model)
+    meters = Meters()
+    await meters.begin()
     stage.server.faults.next("POST", MESSAGES, ratelimited(0.3, scope=scope))
     stage.server.faults.next("PATCH", MESSAGE, ratelimited(0.3, scope=scope))
     model.plays(says("Patience."))
     await stage.say("quickly!")
     assert await stage.answer() == "Patience."
+    assert await meters.added("frontdesk_rate_limit_waits_total", where="discord") >= 1
+    assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="discord") > 0.1
     assert stage.server.buckets.invalid <= 2
     assert len(stage.server.answers(stage.place)) == 2
 

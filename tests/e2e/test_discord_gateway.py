@@ -11,13 +11,14 @@ import pytest
 from adapters.discord import gateway
 from bot.app import App, running
 from bot.config import load
+from bot.conversation import UserTurn
 from bot.errors import ConfigError, Transient
 from tests.servers.discord import Channel, DiscordServer, P
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.customers import echoes
 from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage, frontdesk
-from tests.stages.play import WAIT_S, played
+from tests.stages.play import WAIT_S, played, record
 
 
 @pytest.fixture(autouse=True)
@@ -337,6 +338,8 @@ async def test_two_instances_of_one_token_answer_each_message_once(
             assert text in await ben.answer()
         for talk in (ada, ben):
             assert len(town.server.answers(talk.place)) == 2
+            said = [turn.text for turn in await record(talk) if isinstance(turn, UserTurn)]
+            assert said == ["first", "second"]
         threads = [channel for channel in town.server.world.channels.values() if channel.is_thread]
         assert len(threads) == 2
     assert len(model.requests) == 4

@@ -215,6 +215,7 @@ async def test_a_message_that_is_told_twice_is_answered_once(stage: DiscordStage
     assert await stage.answer() == "Bye!"
     assert len(model.requests) == 2
     assert len(stage.server.answers(stage.place)) == 2
+    assert [turn.text for turn in await record(stage) if isinstance(turn, UserTurn)] == ["Hi", "Bye"]
 
 
 @pytest.mark.behaviour("people.edit")
@@ -432,10 +433,15 @@ async def test_a_button_serves_the_person_and_the_server_it_was_offered_in(
     elsewhere = world.guild("Elsewhere")
     stranger = stage.server.person("Mallory", elsewhere)
     there = world.channel(elsewhere, "general")
-    decoy = stranger.write(there, "look at this")
+    model.plays(says("Hello stranger!"))
+    asked = stranger.write(there, f"{stage.server.mention} hi")
+    thread = await stage.server.until(lambda: world.channels.get(asked.id))
+    assert thread is not None
+    (decoy,) = await stage.server.until(lambda: [m for m in stranger.sees(thread) if len(m.buttons) > 1])
     for button in answer.buttons:
         pressed = stranger.press_id(decoy, button["custom_id"])
-        assert await pressed.says()
+        assert "does not belong here" in await pressed.says()
+    assert not stage.town.team.messages
     assert not [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
     assert not any(isinstance(turn, NoteTurn) for turn in await record(stage))
     assert "Mallory" not in ada.reads(stage.place)

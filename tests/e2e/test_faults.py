@@ -219,3 +219,22 @@ async def test_a_model_that_reads_less_than_we_thought_is_asked_with_less(
     assert less[0] == whole[0]
     assert less[1]["role"] == "user"
     assert less[-1] == whole[-1]
+
+
+@pytest.mark.behaviour("history.counted")
+async def test_a_model_that_counts_more_tokens_than_was_thought_is_sent_less(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    """Each answer is told to have cost a token for every byte; a tenth of the budget is talked in each turn."""
+    budget = 6_000
+    model.answers(lambda request: says("I see.", usage={"prompt_tokens": len(request.body), "completion_tokens": 1}))
+    async with web_stage({**variables, "HISTORY_TOKENS": str(budget)}) as stage:
+        for number in range(14):
+            await stage.say(f"{number}: {'words ' * 100}")
+            await stage.answer()
+        sent = [b",".join(orjson.dumps(message) for message in request.messages[1:]) for request in model.requests]
+        assert max(map(len, sent)) <= budget
+        starts = [request.messages[1]["content"].partition("\n")[2].partition(":")[0] for request in model.requests]
+        assert len(set(starts)) == 3, "the window moved in large steps, and what comes before its end stayed the same"
+        # Thrice as much is within the budget by the estimate.
+        assert len(await record(stage)) * len(sent[0]) > budget

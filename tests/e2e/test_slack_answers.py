@@ -13,6 +13,7 @@ from adapters.slack import part, status
 from tests.servers.openai import Reply, ScriptedModel, calls, held, says, waits
 from tests.servers.slack import ADA, BEN, BOT, HOME, SHARED, Fault, Slack
 from tests.servers.slack.world import ACME, GRID, OTHER
+from tests.stages.meters import Meters
 from tests.stages.play import assert_whole, record
 from tests.stages.slack import SlackStage, slack_stage
 
@@ -305,7 +306,7 @@ async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_ane
     await stage.slack.shows(SHARED, stage.root, "Fine.")
 
 
-@pytest.mark.behaviour("slack.rate")
+@pytest.mark.behaviour("operate.waits", "slack.rate")
 @pytest.mark.parametrize(
     ("streaming", "method"),
     [
@@ -316,6 +317,8 @@ async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_ane
     ],
 )
 async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackStage, model: ScriptedModel) -> None:
+    meters = Meters(stage.app.url)
+    await meters.begin()
     stage.slack.faults.plan(method, Fault(retry_after_s=1))
     running = held(FIRST, MORE, END)
     model.plays(running)
@@ -327,6 +330,8 @@ async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackSta
     assert stage.slack.faults.left == {}
     first, *later = stage.slack.calls_of(method)
     assert all(call.at - first.at >= 1.0 for call in later)
+    assert await meters.added("frontdesk_rate_limit_waits_total", where="slack") == 1
+    assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="slack") == 1
 
 
 @pytest.mark.behaviour("slack.undeliverable")

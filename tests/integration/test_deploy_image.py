@@ -159,6 +159,6 @@ async def _run(command: list[str], environment: dict[str, str], folder: Path) ->
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         printed, _ = await process.communicate()
     return process.returncode or 0, printed.decode()

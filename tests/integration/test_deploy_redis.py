@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import threading
@@ -27,18 +26,12 @@ from bot.store.guard import refuse_unsafe
 from bot.store.program import find_server
 from tests.conftest import missing
 from tests.deployment import DEPLOY
+from tests.deployment.runbook import steps
 from tests.servers.redis import RedisServer, free_port, serving, until
 from tests.unit.test_deploy_compose import make_secrets
 
-RUNBOOK = (DEPLOY / "runbook.md").read_text(encoding="utf-8")
 SECRET_KEY = "0123456789abcdef"
 AT_ONCE = Retry(NoBackoff(), 0)
-
-
-def steps(name: str) -> str:
-    """The commands of a block of the runbook."""
-    (block,) = re.findall(rf"^```sh {name}\n(.*?)^```", RUNBOOK, re.DOTALL | re.MULTILINE)
-    return str(block)
 
 
 def follow(name: str, server: RedisServer, **variables: str) -> str:

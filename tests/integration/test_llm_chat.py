@@ -69,7 +69,8 @@ async def test_text_comes_in_deltas_and_whole_at_the_end(model: ScriptedModel, c
     text, completion = await answer(chat)
     assert text == completion.text == "Grüße aus Grönland 🛷 und Tschüss"
     assert completion.finish_reason == "stop"
-    assert completion.usage == Usage(input_tokens=100, output_tokens=20)
+    sent = len(model.requests[-1].body)
+    assert completion.usage == Usage(input_tokens=100, output_tokens=20, request_bytes=sent)
 
 
 @pytest.mark.behaviour("model.stream")
@@ -117,6 +118,30 @@ async def test_a_character_cut_between_packets_arrives_whole(model: ScriptedMode
 USAGE_FIRST = {"prompt_tokens": 7, "completion_tokens": None, "prompt_tokens_details": {"cached_tokens": 5}}
 
 
+@pytest.mark.behaviour("model.stream")
+async def test_the_first_words_come_one_by_one_and_later_ones_a_few_at_a_time(
+    model: ScriptedModel, chat: OpenAIChat
+) -> None:
+    """The endpoint thinks for a moment after its first word, and then says each word by itself."""
+    words = [f"word{number} " for number in range(40)]
+    reply = play.held(*words)
+    model.plays(reply)
+
+    async def speaks() -> None:
+        for place, pause in enumerate(reply.pauses):
+            await pause.reached.wait()
+            if not place:
+                await asyncio.sleep(0.12)
+            pause.release()
+
+    speaking = asyncio.create_task(speaks())
+    heard = [item.text async for item in chat.stream(ASK) if isinstance(item, TextDelta)]
+    await speaking
+    assert "".join(heard) == "".join(words)
+    assert heard[0] == words[0]
+    assert len(heard) < len(words) / 2
+
+
 @pytest.mark.behaviour("model.dialects")
 @pytest.mark.parametrize(
     ("steps", "text"),
@@ -154,7 +179,8 @@ async def test_other_ways_to_say_the_same(
 async def test_usage_without_choices_is_kept(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(sends(chunk(usage=USAGE_FIRST), chunk({"content": "a"}, "stop")))
     _, completion = await answer(chat)
-    assert completion.usage == Usage(input_tokens=7, output_tokens=0, cached_tokens=5)
+    sent = len(model.requests[-1].body)
+    assert completion.usage == Usage(input_tokens=7, output_tokens=0, cached_tokens=5, request_bytes=sent)
 
 
 @pytest.mark.behaviour("model.dialects")

@@ -13,16 +13,22 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.errors import Transient
+from bot.llm.wire import to_wire
 from bot.store.client import Connections
-from bot.vitals import LAG_EVERY_S, same_time
+from bot.store.mailbox import RedisMailbox
+from bot.vitals import LAG_EVERY_S, Vitals, same_time
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.servers.redis import RedisServer, serving
 from tests.stages.meters import Meters
 from tests.stages.play import environment, played
 from tests.stages.web import WebStage, web_stage
+from tools.database import Database
 
-SERIES = {
+SERIES: dict[str, set[str]] = {
+    "frontdesk_discord_latency_seconds": {"shard"},
+    "frontdesk_discord_events_waiting": set(),
+    "frontdesk_discord_channels_behind": set(),
     "frontdesk_events_total": {"kind", "verdict"},
     "frontdesk_limited_total": {"scope", "unit"},
     "frontdesk_queue_ready": set(),
@@ -210,4 +216,17 @@ async def test_a_clock_that_is_off_by_ten_minutes_is_noticed(redis_url: str, off
 
     with pytest.raises(Transient, match="clock_skew") if abs(off_s) > 60 else contextlib.nullcontext():
         await same_time(connections.time, now)
+    await connections.aclose()
+
+
+@pytest.mark.behaviour("operate.ready")
+async def test_a_database_that_is_away_is_told(redis_url: str) -> None:
+    connections = Connections(redis_url)
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    vitals = Vitals(RedisMailbox(connections, to_wire), {"redis": connections.ping, "database": away.ping})
+    await vitals.read()
+    meters = Meters()
+    assert await meters.value("frontdesk_db_up") == 0
+    assert await meters.value("frontdesk_redis_up") == 1
+    assert await meters.value("frontdesk_part_ready", part="database") == 0
     await connections.aclose()

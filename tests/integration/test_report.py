@@ -86,17 +86,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-@pytest.mark.behaviour("report.once")
-async def test_a_turn_that_was_tried_again_is_one_turn_at_the_price_of_all_its_tries(database: Database) -> None:
-    log = SqlTurnLog(database)
-    await log.record([replace(ROW, outcome="retried", response_ms=None), ROW])
-    await log.record([replace(ROW, outcome="fenced", turn=1, response_ms=900, handed_over=True)])
-    (line,) = await log.report("default", NOW - timedelta(days=1), NOW + timedelta(days=1))
-    assert (line.turns, line.conversations, line.tokens, line.money) == (1, 1, 360, 1.5)
-    assert (line.first_response_ms, line.unresolved, line.alone) == ([5], 0, 0)
-    assert await log.report("another", NOW - timedelta(days=1), NOW + timedelta(days=1)) == []
-
-
 @pytest.mark.behaviour("report.away")
 @pytest.mark.timeout_s(45)
 async def test_what_the_database_missed_is_brought_later(database: Database, tmp_path: Path) -> None:

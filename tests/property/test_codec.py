@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, ToolCall, ToolTurn, Turn, UserTurn
+from bot.conversation import AssistantTurn, Measured, Note, NoteTurn, StaffTurn, ToolCall, ToolTurn, Turn, UserTurn
 from bot.errors import Transient
 from bot.llm.wire import to_wire
 from bot.messages import Attachment, Audience, Person
@@ -37,6 +37,7 @@ turns: st.SearchStrategy[Turn] = st.one_of(
         text=text,
         at=moments,
         tool_calls=st.lists(st.builds(ToolCall, id=text, name=text, arguments=text), max_size=3).map(tuple),
+        measured=st.none() | st.builds(Measured, size_bytes=st.integers(1, 10**8), tokens=st.integers(0, 10**7)),
     ),
     st.builds(
         ToolTurn, call_id=text, content=text, at=moments, is_error=st.booleans(), duration_ms=st.integers(0, 10**6)
@@ -60,6 +61,7 @@ def test_a_turn_comes_back_as_it_was(turn: Turn) -> None:
     kept = codec.encode(turn, to_wire)
     read = codec.entry(kept.row)
     assert read.turn == turn
+    assert getattr(read.turn, "measured", None) == getattr(turn, "measured", None)
     assert read.wire == kept.wire == to_wire(turn)
     assert orjson.loads(kept.row)["wire"] == orjson.loads(read.wire)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation import AssistantTurn, Conversation, ToolCall, Turn, UserTurn
-from bot.history import halved, tokens, window
+from bot.conversation import AssistantTurn, Conversation, Measured, StaffTurn, ToolCall, Turn, UserTurn
+from bot.history import ESTIMATE, LEAST_BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN, Price, halved, price, window
 from bot.llm.wire import to_wire
 from bot.replay import requests
 from bot.store import codec
-from tests.talk import answered, resulted, said
+from tests.talk import ADA, answered, resulted, said
 
 words = st.text(alphabet="abc ", max_size=200)
+measurements = st.none() | st.builds(Measured, size_bytes=st.integers(1, 20_000), tokens=st.integers(0, 20_000))
 
 
 @st.composite
@@ -24,10 +27,18 @@ def turns(draw: st.DrawFn) -> list[Turn]:
         calls = [ToolCall(id=f"c{number}{i}", name="t", arguments="{}") for i in range(draw(st.integers(1, 3)))]
         kept.append(answered("", *calls))
         kept += [resulted(call.id, draw(words)) for call in calls]
-    return [*kept, answered(draw(words))]
+    kept.append(replace(answered(draw(words)), measured=draw(measurements)))
+    return kept
+
+
+@st.composite
+def asides(draw: st.DrawFn) -> list[Turn]:
+    """What a colleague says between turns, unanswered."""
+    return [StaffTurn(message_ids=("m",), author=ADA, text=draw(words), at=said("").at)]
 
 
 records = st.lists(turns(), min_size=1, max_size=12)
+overheard = st.lists(turns() | asides(), min_size=1, max_size=12)
 
 
 def built(parts: list[list[Turn]]) -> tuple[Conversation, int]:
@@ -36,36 +47,55 @@ def built(parts: list[list[Turn]]) -> tuple[Conversation, int]:
     return Conversation().extended(tuple(rows)), len(rows) - len(parts[-1])
 
 
-def cost(record: Conversation) -> int:
-    return sum(tokens(entry.wire) for entry in record.entries)
+def cost(record: Conversation, by: Price = ESTIMATE) -> int:
+    return sum(by.of(len(entry.wire)) for entry in record.entries)
 
 
 @pytest.mark.behaviour("history.window")
-@given(records, st.integers(50, 3_000))
+@given(overheard, st.integers(50, 3_000))
 def test_the_window_is_a_valid_end_of_the_record_within_its_budget(parts: list[list[Turn]], budget: int) -> None:
     record, begins = built(parts)
     cut = window(record, budget_tokens=budget, begins=begins)
     assert cut.entries == record.entries[cut.start :]
     assert cut.start <= begins
     assert cut.entries[0].begins_turn
+    counted = price(record, begins=begins)
     if cut.start < begins:
-        assert cost(cut) <= budget
-    if cost(record) <= budget:
+        assert cost(cut, counted) <= budget
+    if cost(record, counted) <= budget:
         assert cut == record
 
 
 @pytest.mark.behaviour("history.steps")
-@given(records, st.integers(50, 3_000))
+@given(overheard, st.integers(50, 3_000))
 def test_the_window_moves_in_large_steps(parts: list[list[Turn]], budget: int) -> None:
     record, begins = built(parts)
     cut = window(record, budget_tokens=budget, begins=begins)
     if 0 < cut.start < begins:
-        assert cost(cut) <= budget // 2
-        assert window(cut, budget_tokens=budget, begins=begins) == cut
+        assert cost(cut, price(record, begins=begins)) <= budget // 2
+    assert window(cut, budget_tokens=budget, begins=begins) == cut, "whoever takes the turn over comes to another"
+
+
+@pytest.mark.behaviour("history.counted")
+@given(records, st.integers(50, 3_000), st.floats(LEAST_BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN))
+def test_the_window_is_within_its_budget_as_the_endpoint_counts(
+    parts: list[list[Turn]], budget: int, bytes_per_token: float
+) -> None:
+    """Before the last turn the endpoint counted a request of its own length."""
+    size_bytes = 10_000
+    told = replace(
+        answered("yes"), measured=Measured(size_bytes=size_bytes, tokens=round(size_bytes / bytes_per_token))
+    )
+    record, begins = built([*parts[:-1], [said("hello"), told], parts[-1]])
+    cut = window(record, budget_tokens=budget, begins=begins)
+    counted = sum(len(entry.wire) for entry in cut.entries) / bytes_per_token
+    assert cut.start == begins or counted <= budget * 1.01 + len(cut.entries)
+    if sum(len(entry.wire) for entry in record.entries) / bytes_per_token < budget * 0.99:
+        assert cut == record, "what fits is not cut"
 
 
 @pytest.mark.behaviour("history.window")
-@given(records)
+@given(overheard)
 def test_a_halved_window_costs_at_most_half_unless_the_running_turn_costs_more(parts: list[list[Turn]]) -> None:
     record, begins = built(parts)
     half = halved(record, begins=begins)

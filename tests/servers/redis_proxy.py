@@ -32,6 +32,9 @@ class RedisProxy:
         """Told of a script after Redis answered and before the asker hears of it."""
         self.loses: Callable[[str, int], bool] = lambda name, times: False
         """Whether the answer to a script is lost: Redis did it, and the asker finds the connection closed."""
+        self.holds: Callable[[str, int], bool] = lambda name, times: False
+        """Whether the answer to a script waits until `let_go` is set."""
+        self.let_go = asyncio.Event()
         self._path = path
         self._target = urlsplit(redis_url).path
         self._names = {
@@ -93,6 +96,8 @@ class RedisProxy:
                 self.after(*script)
                 if self.loses(*script):
                     raise ConnectionResetError
+                if self.holds(*script):
+                    await self.let_go.wait()
             writer.write(data)
             await writer.drain()
         writer.close()

@@ -121,6 +121,11 @@ class Archive:
                 await asyncio.sleep(AGAIN_S)
         assert [int(await self._redis.get(at.open) or 0) for at in self._partitions] == [0] * len(self._partitions)
 
+    async def forget_wakes(self) -> None:
+        """Lose every word that a thread is due; what is due stays due."""
+        for at in self._partitions:
+            await self._redis.delete(at.wake)
+
     async def _due(self) -> bool:
         try:
             return any([await self._redis.zcard(at.due) for at in self._partitions])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import httpx2
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -14,10 +15,10 @@ class Meters:
     """The numbers of one process; counters of a test process go on from test to test, so that only differences count.
 
     Args:
-        url: the HTTP port.
+        url: the HTTP port; of this process, which needs none, when empty.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str = "") -> None:
         self._url = url
         self._before: Mapping[Sample, float] = {}
 
@@ -27,14 +28,18 @@ class Meters:
 
     async def all(self) -> dict[Sample, float]:
         """Every sample."""
+        text = await self._scraped() if self._url else generate_latest().decode()
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    async def _scraped(self) -> str:
         async with httpx2.AsyncClient(timeout=10) as client:
             response = await client.get(f"{self._url}/metrics")
         assert response.status_code == 200
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(response.text)
-            for sample in family.samples
-        }
+        return response.text
 
     async def value(self, name: str, **labels: str) -> float:
         """A number as it is."""

@@ -14,6 +14,8 @@ import jsonschema
 import pytest
 import yaml
 
+from adapters.discord.settings import read_settings as discord
+from adapters.slack.settings import read_settings as slack
 from bot.config import load, with_files
 from tests.deployment import DEPLOY
 
@@ -101,6 +103,8 @@ def test_the_program_reads_what_compose_gives_it(tmp_path: Path) -> None:
     given = {
         name: value.replace("/run/secrets", str(folder)) for name, value in SERVICES["workers"]["environment"].items()
     }
+    text = (DEPLOY / "env.example").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     settings = load(with_files(given))
     assert settings.openai_api_key is not None
     assert settings.openai_api_key.get_secret_value() == "sk-of-mine"
@@ -111,8 +115,11 @@ def test_the_program_reads_what_compose_gives_it(tmp_path: Path) -> None:
         r"postgresql://frontdesk:[0-9a-f]{48}@postgres:5432/frontdesk", settings.database_url.get_secret_value()
     )
     assert {service["command"][-1] for name, service in SERVICES.items() if name in OURS} == set(OURS)
-    values = with_files(given)
-    assert values["SLACK_BOT_TOKEN"] == "", "an empty file is a setting that is absent"
+    assert {name.removesuffix("_FILE") for name in given} <= explained
+    assert slack(with_files(given)) is None, "an empty file is a setting that is absent"
+    assert discord(with_files(given)) is None
+    (folder / "discord_bot_token").write_text("a-token")
+    assert discord(with_files(given)) is not None
 
 
 @pytest.mark.behaviour("deploy.confined")

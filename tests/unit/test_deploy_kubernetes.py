@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from bot.config import load
@@ -23,7 +18,6 @@ from tests.deployment.metrics import exposed
 
 OVERLAYS = ("production", "small")
 KNOWN = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (DEPLOY / "env.example").read_text(encoding="utf-8"), re.MULTILINE))
-GENERATED = re.compile(r"(frontdesk-settings)-[a-z0-9]{10}\b")
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -76,30 +70,6 @@ def test_a_field_that_does_not_exist_is_noticed(place: tuple[Any, ...], value: A
     inside[last] = value
     with pytest.raises(ValidationError, match=rf"\.{told}\n"):
         fields.check(workers)
-
-
-@pytest.mark.behaviour("deploy.manifests")
-@pytest.mark.parametrize("name", OVERLAYS)
-def test_kubectl_renders_the_same(name: str, tmp_path: Path) -> None:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed; the overlays are rendered by our own reader alone")
-    # Only renders files: it is given neither a configuration nor a home.
-    rendered = subprocess.run(
-        [kubectl, "kustomize", str(DEPLOY / "kubernetes" / "overlays" / name)],
-        env={"PATH": os.defpath, "HOME": str(tmp_path), "KUBECONFIG": os.devnull},
-        capture_output=True,
-        text=True,
-        timeout=25,
-        check=True,
-    ).stdout
-    theirs = list(yaml.safe_load_all(GENERATED.sub(r"\1", rendered)))
-    ours = render(DEPLOY / "kubernetes" / "overlays" / name)
-    assert _sorted(theirs) == _sorted(ours)
-
-
-def _sorted(objects: list[Manifest]) -> list[Manifest]:
-    return sorted(objects, key=lambda each: (each["kind"], each["metadata"]["name"]))
 
 
 @pytest.mark.behaviour("deploy.manifests")

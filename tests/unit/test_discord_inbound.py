@@ -8,22 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.discord.inbound import (
-    Kind,
-    Place,
-    Self,
-    Server,
-    is_human_message,
-    moment,
-    plain,
-    to_command_text,
-    to_edit,
-    to_key,
-    to_kind,
-    to_message,
-    to_person,
-    to_place,
-)
+from adapters.discord.inbound import is_human_message, moment, plain, to_command_text, to_edit, to_key, to_message
+from adapters.discord.places import Kind, Place, Self, Server, to_kind, to_person, to_place
 from bot.messages import Audience, Person, ThreadKey
 
 Json = dict[str, Any]

@@ -40,6 +40,7 @@ async def test_a_channel_is_taken_in_order_and_others_do_not_wait_for_it() -> No
         taken.append(name)
 
     lanes.put("a", slow)
+    before = time.time()
     lanes.put("a", broken)
     lanes.put("a", lambda: quick("a2"))
     lanes.put("b", lambda: quick("b1"))
@@ -47,10 +48,12 @@ async def test_a_channel_is_taken_in_order_and_others_do_not_wait_for_it() -> No
         while taken != ["b1"]:
             await asyncio.sleep(0)
         assert lanes.depth == 3
+        assert lanes.taken_until <= before
         gate.set()
         while lanes.depth:
             await asyncio.sleep(0)
     assert taken == ["b1", "a1", "a2"]
+    assert lanes.taken_until > before
     await lanes.aclose()
 
 
