@@ -26,7 +26,7 @@ from tests.bench.report import Row
 from tests.bench.slack_desk import SECRET
 from tests.servers.redis import RedisServer, serving
 from tests.servers.slack import SHARED, Member, Slack, Somebody
-from tests.servers.slack.delivery import signed
+from tests.servers.slack.delivery import KEPT_S, signed
 from tests.servers.slack.world import ACME
 
 RATE = 150
@@ -143,7 +143,7 @@ async def opened() -> AsyncIterator[Site]:
             async with (
                 Slack() as slack,
                 Part("slack_desk", redis.url, slack.api_url, name, log=folder / "log") as desk,
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S)) as session,
             ):
                 members = [Member(id=f"U0PERSON{n:03d}", name=f"Person {n}", team=ACME) for n in range(PEOPLE)]
                 people = [slack.person(member) for member in members]
