@@ -32,6 +32,10 @@ EVENT_S = 1.4
 ACTION_S = 2.5
 """The same for what somebody pressed, typed as a command or submitted: it is not sent again."""
 
+AT_ONCE = 200
+"""Payloads that are taken at a time. On a machine that is too slow for what comes, the rest is told at once to come
+again, instead of everything coming too late."""
+
 _SETTLED = "frontdesk_settled"
 _INSTALLATION = "frontdesk_installation"
 _ANYTHING = re.compile(r".*", re.DOTALL)
@@ -79,6 +83,7 @@ class Reception:
         flow: AsyncOAuthFlow | None = None,
     ) -> None:
         self._installations = installations
+        self._taking = 0
         self.app = AsyncApp(
             name="frontdesk",
             logger=bolt_log,
@@ -101,6 +106,16 @@ class Reception:
 
     async def take(self, payload: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse | None:
         """Have a payload brought in; the answer to give, or nothing when Slack shall send it again."""
+        if self._taking >= AT_ONCE:
+            log.warning("slack_not_acknowledged", why="too_many", kind=payload.get("type"))
+            return None
+        self._taking += 1
+        try:
+            return await self._taken(payload, headers)
+        finally:
+            self._taking -= 1
+
+    async def _taken(self, payload: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse | None:
         if payload.get("type") == "event_callback" and not isinstance(payload.get("event"), dict):
             return BoltResponse(status=400, body="")
         try:

@@ -23,6 +23,10 @@ from bot.errors import Transient
 log = structlog.get_logger(__name__)
 
 PING_S = 5.0
+
+LOOK_S = 0.5
+"""How soon a connection that was cut is noticed: Slack gives up on what it sent into it after three seconds."""
+
 GRACE_S = 5.0
 """How long a connection that is replaced stays open for acknowledgements that are under way."""
 
@@ -67,7 +71,7 @@ class Sockets:
             old, self._current = self._current, client
             if old is not None:
                 self._retire(old)
-            await replace.wait()
+            await _worn(client, replace)
             log.info("slack_socket_replaced")
 
     async def aclose(self) -> None:
@@ -157,3 +161,13 @@ async def _close(client: SocketModeClient) -> None:
             task.cancel()
     if not client.aiohttp_client_session.closed:
         await client.aiohttp_client_session.close()
+
+
+async def _worn(client: _Client, replace: asyncio.Event) -> None:
+    """Wait until a connection is to be replaced: Slack says so, or it is cut."""
+    while not replace.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await replace.wait()
+        if client.current_session is None or client.current_session.closed:
+            return

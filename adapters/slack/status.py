@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -19,6 +21,8 @@ Source: https://docs.slack.dev/reference/methods/assistant.threads.setStatus
 """
 
 CLEAR_S = 3.0
+CLEAR_AGAIN_S = 0.3
+CLEAR_TRIES = 6
 PATIENCE_S = 1.0
 
 THINKING = "is thinking…"
@@ -47,7 +51,7 @@ class Status:
             return
         try:
             async with asyncio.timeout(CLEAR_S):
-                await asyncio.gather(self._set(""), self._session("active"))
+                await asyncio.gather(_surely(partial(self._set, "")), _surely(partial(self._session, "active")))
         except TimeoutError:
             log.info("slack_status_not_cleared")
 
@@ -70,31 +74,42 @@ class Status:
             except TimeoutError:
                 continue
 
-    async def _set(self, text: str) -> None:
+    async def _set(self, text: str) -> bool:
         line = await asyncio.shield(self._line)
-        await self._try(
+        return await self._try(
             "assistant.threads.setStatus",
             {"channel_id": line.channel, "thread_ts": line.root, "status": text},
             line,
         )
 
-    async def _session(self, state: str) -> None:
+    async def _session(self, state: str) -> bool:
         line = await asyncio.shield(self._line)
-        await self._try(
+        return await self._try(
             "agents.sessions.setStatus", {"channel_id": line.channel, "thread_ts": line.root, "status": state}, line
         )
 
-    async def _try(self, method: str, arguments: dict[str, str], line: Line) -> None:
+    async def _try(self, method: str, arguments: dict[str, str], line: Line) -> bool:
+        """Call; whether there is an answer that another try would not change."""
         if (line.me.team, method) in self._posts.unsupported:
-            return
+            return True
         try:
             await self._posts.call(line, method, arguments, patience_s=PATIENCE_S)
         except Transient as failure:
             log.debug("slack_status_not_set", reason=failure.reason)
+            return False
         except Permanent as failure:
             if failure.reason in _NEVER:
                 self._posts.unsupported.add((line.me.team, method))
             log.info("slack_status_refused", method=method, reason=failure.reason)
+        return True
+
+
+async def _surely(step: Callable[[], Awaitable[bool]]) -> None:
+    """What is not to be left as it is, is tried again; the time is bounded by the caller."""
+    for _ in range(CLEAR_TRIES):
+        if await step():
+            return
+        await asyncio.sleep(CLEAR_AGAIN_S)
 
 
 _NEVER = frozenset({"unknown_method", "missing_scope", "not_allowed_token_type", "feature_not_enabled", "not_an_agent"})
