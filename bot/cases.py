@@ -110,7 +110,7 @@ class Cases:
         case = await self.find(thread) if last is not None else None
         if case is None or last is None or not case.is_open:
             return
-        if isinstance(last, UserTurn):
+        if isinstance(last, UserTurn) and not last.author.is_staff:
             if case.waiting is None:
                 await self._wait(thread)
                 await self.change(thread, lambda old: replace(old, waiting=last.at, reminded=False))

@@ -55,7 +55,7 @@ async def lift(standing: StandingOrders, mailbox: Mailbox, place: str, words: st
         return None
     waiting = await standing.waiting_in(place, lifted)
     for thread in waiting:
-        if (customer := await customer_of(mailbox, thread)) is not None:
+        if (customer := await asker_of(mailbox, thread)) is not None:
             note = NoteTurn(
                 note=Note.RESUMED,
                 author=customer,
@@ -69,12 +69,11 @@ async def lift(standing: StandingOrders, mailbox: Mailbox, place: str, words: st
     return len(waiting)
 
 
-async def customer_of(mailbox: Mailbox, thread: ThreadKey) -> Person | None:
-    """Who asked last in a thread."""
-    for entry in reversed(await mailbox.inbox(thread)):
-        if isinstance(turn := entry.turn, UserTurn):
-            return turn.author
-    for entry in reversed((await mailbox.load(thread)).entries):
-        if isinstance(turn := entry.turn, UserTurn) and turn.asks:
+async def asker_of(mailbox: Mailbox, thread: ThreadKey, *, is_customer: bool = False) -> Person | None:
+    """Who asked last in a thread; with `is_customer`, of those who do not work here."""
+    waiting = await mailbox.inbox(thread)
+    for entry in reversed([*(await mailbox.load(thread)).entries, *waiting]):
+        turn = entry.turn
+        if isinstance(turn, UserTurn) and turn.asks and not (is_customer and turn.author.is_staff):
             return turn.author
     return None

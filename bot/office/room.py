@@ -16,7 +16,7 @@ from bot.channels import ChannelBook
 from bot.conversation import Note, NoteTurn
 from bot.llm.wire import shown_name
 from bot.messages import Audience, ButtonPressed, CommandGiven, Person, ThreadKey
-from bot.pauses import customer_of
+from bot.pauses import asker_of
 from bot.ports import Budgets, Desk, File, Mailbox, Platform, Put, SharedState, TurnLog
 from bot.principal import person_ref
 from bot.standing import StandingOrders
@@ -76,8 +76,8 @@ class Room:
         )
 
     async def customer(self, thread: ThreadKey) -> Person | None:
-        """Who asked last in this thread."""
-        return await customer_of(self.mailbox, thread)
+        """The customer who asked last in this thread."""
+        return await asker_of(self.mailbox, thread, is_customer=True)
 
     async def note(
         self, event: Ordered, thread: ThreadKey, note: Note, author: Person, text: str, *, asks: bool = False

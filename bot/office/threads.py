@@ -11,7 +11,7 @@ from bot.conversation import Note, UserTurn
 from bot.errors import BotError
 from bot.messages import Person, ThreadKey
 from bot.office.room import Done, Ordered, Room, named, short
-from bot.pauses import lift
+from bot.pauses import asker_of, lift
 from bot.ports import Order
 from bot.principal import person_ref
 from bot.sentences import BACK, PAUSED_HERE
@@ -104,8 +104,8 @@ async def reset(room: Room, event: Ordered, _: effects.Reset) -> Done:
 
 async def _go_on(room: Room, event: Ordered, thread: ThreadKey, note: Note, text: str) -> None:
     """Whether something was left open is seen by whoever works on the note, from the record."""
-    customer = await room.customer(thread)
-    await room.note(event, thread, note, customer or event.author, text, asks=customer is not None)
+    asker = await asker_of(room.mailbox, thread)
+    await room.note(event, thread, note, asker or event.author, text, asks=asker is not None)
 
 
 _WHERE = {Scope.CHANNEL: "in this channel", Scope.EVERYWHERE: "everywhere"}

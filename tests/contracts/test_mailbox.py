@@ -318,7 +318,8 @@ async def test_an_overload_is_refused_and_can_come_again(connections: Connection
     assert await put(small, thread, waiting) is Put.FULL
     assert await put(small, a_thread(), said("other")) is Put.STORED
     assert await put(small, a_thread(), said("third")) is Put.BUSY
-    await settle(small, await claimed(small))
+    for _ in range(2):  # which of the two comes first is open where both came within a millisecond
+        await settle(small, await claimed(small))
     assert await put(small, thread, waiting) is Put.STORED
     small.closed = True
     assert await put(small, a_thread(), said("late")) is Put.BUSY

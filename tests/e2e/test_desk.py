@@ -207,6 +207,17 @@ async def test_the_team_is_reminded_once_of_a_customer_who_waits_also_after_a_re
         await square.until(lambda: len(stage.said(THREAD)) == 3)
 
 
+@pytest.mark.behaviour("desk.reminder")
+async def test_a_colleague_who_speaks_to_the_bot_is_no_customer_who_waits(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    await stage.press("human", at=THREAD)
+    await stage.say("@bot hush", at=THREAD, by=COLLEAGUE, mentions=True)
+    await stage.square.until(lambda: "takes care of" in next(iter(stage.square.cards.values())).title)
+    assert "has waited since" not in (await stage.order("status", at=THREAD)).text
+    assert model.requests == []
+
+
 @pytest.mark.behaviour("desk.told")
 async def test_what_could_not_be_said_is_said_later(stage: SquareStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.announcements.AGAIN_S", 0.2)

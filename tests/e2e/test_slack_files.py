@@ -84,9 +84,18 @@ async def test_a_picture_is_read_wherever_it_was_sent(
 
 
 @pytest.mark.behaviour("slack.files")
-@pytest.mark.parametrize("serves", ["login", "html", "gone", "endless", "elsewhere"])
+@pytest.mark.parametrize(
+    ("serves", "code"),
+    [
+        ("login", "web_page"),
+        ("html", "web_page"),
+        ("elsewhere", "web_page"),
+        ("gone", "gone"),
+        ("endless", "too_large"),
+    ],
+)
 async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(
-    serves: str, stage: SlackStage, model: ScriptedModel, elsewhere: Elsewhere
+    serves: str, code: str, stage: SlackStage, model: ScriptedModel, elsewhere: Elsewhere
 ) -> None:
     model.plays(reads_attachment, relays("No:"), says("Fine."))
     serves = elsewhere.url if serves == "elsewhere" else serves
@@ -94,7 +103,7 @@ async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(
     await stage.write("what is this?", files=(("receipt.png", picture()),), serves=serves)
     answer = await stage.answer()
     (result,) = results_of(await record(stage))
-    assert result.is_error or "error" in orjson.loads(result.content), result.content
+    assert orjson.loads(result.content)["error"] == code
     assert answer.startswith("No:")
     assert elsewhere.asked == 0
     (file,) = stage.slack.world.files.values()

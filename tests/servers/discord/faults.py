@@ -20,7 +20,7 @@ class Fault:
         html: the answer is a web page of this status, as a proxy in between sends one.
         lost: it is done, and the connection ends before the answer.
         dropped: the connection ends before anything is done.
-        holds_before, holds_after: wait for `release` before, or after, it is done.
+        holds: it is done, and the answer waits for `release`.
     """
 
     error: Refused | None = None
@@ -29,8 +29,7 @@ class Fault:
     html: int = 0
     lost: bool = False
     dropped: bool = False
-    holds_before: bool = False
-    holds_after: bool = False
+    holds: bool = False
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,14 +66,9 @@ def dropped() -> Fault:
     return Fault(dropped=True)
 
 
-def held() -> Fault:
-    """Done only after `release`."""
-    return Fault(holds_before=True)
-
-
 def held_after() -> Fault:
     """Done at once, told after `release`."""
-    return Fault(holds_after=True)
+    return Fault(holds=True)
 
 
 @dataclass

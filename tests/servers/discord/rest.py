@@ -47,12 +47,10 @@ class Rest:
         call = Call(request.method, path, dict(request.query))
         await _read(request, call)
         self.calls.append(call)
-        if fault is not None and fault.holds_before:
-            await fault.hold()
         if fault is not None and (response := self._broken(fault)) is not None:
             return response
         response = await self._answer(request, call)
-        if fault is not None and fault.holds_after:
+        if fault is not None and fault.holds:
             await fault.hold()
         return _hang_up(request) if fault is not None and fault.lost else response
 
