@@ -27,6 +27,7 @@ FORGOTTEN = Person(id="forgotten", display_name="[forgotten]")
 _PREFIX = "frontdesk:"
 _STATE = "frontdesk:state:"
 _VAULT = "app/vault"
+_MARK_MS = 60_000
 _KEPT_OF_ITEM = ("id", "kind", "turn", "at")
 
 
@@ -98,7 +99,7 @@ class RedisForgetting:
     async def _drop(self, thread: ThreadKey) -> None:
         at = self._at(thread)
         keys = [at.due, at.open, at.inbox(thread), at.turns(thread), at.meta(thread)]
-        await self._scripts.patiently("forget", keys, [str(thread)])
+        await self._scripts.patiently("forget", keys, [str(thread), _MARK_MS])
 
     async def _empty(self, thread: ThreadKey, person: PersonRef) -> int:
         """Empty what the person said in a shared thread, and what was answered to it; how many entries that were."""

@@ -181,7 +181,7 @@ class RedisMailbox:
         except (UnknownVersion, ValueError):  # a mode or an order of a newer version is none of ours either
             log.warning("newer_version", thread=str(thread))
             keys, delay_ms = [at.due, at.wake, at.meta(thread)], _ms(NEWER_S)
-            await self._scripts.fenced("release", keys, [str(thread), token, delay_ms, 1])
+            await self._scripts.fenced("release", keys, [str(thread), token, delay_ms, 1, ""])
             return None
 
     async def wait(self, partition: int, timeout_s: float) -> ThreadKey | None:

@@ -134,6 +134,7 @@ async def test_who_is_forgotten_while_being_answered_is_not_answered_any_more(
         assert await stage.app.mailbox.load(stage.thread) is not None
         assert (await stage.app.mailbox.load(stage.thread)).entries == ()
         assert int(await redis.get("frontdesk:{0}:open") or 0) == 0
+        assert not any(searched.found for searched in (await forgetting.search(person)).values())
         await connections.aclose()
 
 
