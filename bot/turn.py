@@ -95,6 +95,7 @@ class TurnRun:
         self._measured: Measured | None = None
         self._joins = 0
         self._tally = Tally()
+        self._dead: str | None = None
         self._first_text_at: datetime | None = None
 
     async def run(self) -> None:
@@ -116,6 +117,15 @@ class TurnRun:
         TURNS.labels(outcome=outcome).inc()
         TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
+        await self._tell_team()
+
+    async def _tell_team(self) -> None:
+        """Have somebody look after a turn that was given up, and at a tool that failed."""
+        turn, troubles = self._turn, self._services.troubles
+        if self._dead is not None:
+            await troubles.given_up(turn.lease.thread, turn.author, self._dead)
+        for tool, fault in self._tally.faults.items():
+            await troubles.tool_failed(turn.lease.thread, turn.author, tool, fault)
 
     def _account_for(self, outcome: str, spending: Spending) -> None:
         """Have what this attempt spent counted, and the turn noted for reports. Never waits."""
@@ -342,6 +352,7 @@ class TurnRun:
             )
         async with self._lock:
             turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead))
+        self._dead = dead
         return await self._deliver(stream, outcome)
 
     async def _deliver(self, stream: ReplyStream, outcome: str) -> str:
@@ -354,15 +365,18 @@ class TurnRun:
             if lease.attempt < self._services.attempts:
                 await self._mailbox.release(lease, delay_s=self._delay_s(failure))
                 return "undelivered"
-            await self._mailbox.done(lease, dead="undeliverable")
-            return "undeliverable"
+            return await self._undelivered("undeliverable")
         except Permanent as failure:
             log.error("reply_undeliverable", reason=failure.reason)
-            await self._mailbox.done(lease, dead=f"undeliverable: {failure.reason}")
-            return "undeliverable"
+            return await self._undelivered(f"undeliverable: {failure.reason}")
         self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
+
+    async def _undelivered(self, reason: str) -> str:
+        await self._mailbox.done(self._turn.lease, dead=reason)
+        self._dead = reason
+        return "undeliverable"
 
     async def _later(self, stream: ReplyStream, failure: Transient) -> str:
         """Back to the agenda, unless this was the last attempt or the wait would be longer than a turn may take."""

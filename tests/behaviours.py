@@ -505,6 +505,7 @@ DESK = (
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
+    Behaviour("desk.troubles", "A given-up turn and a failed tool reach the team, once an hour each.", "issue 6"),
     Behaviour("desk.private", "What is quoted to the team is kept on the record alone.", "issue 6, retention"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
