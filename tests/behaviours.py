@@ -293,6 +293,7 @@ ROLES = (
     ),
     Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
     Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.switch", "The switch ends running answers on every worker process within a second.", "issue 6"),
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
 )
 
