@@ -339,7 +339,10 @@ async def _open_worker(
         budgets=house.budgets,
         troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
         modelless=Modelless(
-            desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
+            desk=house.desk,
+            state=house.state.within("modelless"),
+            announcements=house.announcements,
+            tickets_per_day=settings.tickets_per_day,
         ),
         journal=journal,
         tracer=tracer,

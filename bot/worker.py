@@ -192,7 +192,7 @@ class Worker:
                 await asyncio.sleep(REDIS_DOWN_S)
 
     async def _obey(self) -> None:
-        """Bring a pause of many threads to those that are being answered."""
+        """Bring a pause of many threads, or a block, to those that are being answered."""
         while True:
             await self._services.standing.changed()
             await asyncio.gather(*(run.renew() for run in list(self._runs.values())))

@@ -136,7 +136,9 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             platforms={PLATFORM: crowd},
             loop=Loop(model),
             budgets=budgets,
-            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=5),
+            modelless=Modelless(
+                desk=desk, state=state.within("modelless"), announcements=announcements, tickets_per_day=5
+            ),
             troubles=Troubles(state=state.within("troubles"), announcements=announcements),
             journal=journal,
             tracer=tracer,

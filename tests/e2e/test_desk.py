@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import admin, casework
 from bot.app import open_desk, open_switch
 from bot.config import load
-from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Attachment, ThreadKey
 from bot.ports import AuditEntry, Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
@@ -346,6 +347,30 @@ async def test_a_blocked_person_is_told_once_and_then_not_heard(stage: SquareSta
     await stage.order("unblock @U-eve", at=CHANNEL)
     assert (await stage.say("Hi", at=THREAD, by=EXTERNAL)).verdict is Verdict.STORED
     assert (await stage.answered(THREAD, 2))[-1] == "Hello Eve."
+
+
+@pytest.mark.behaviour("desk.block")
+async def test_a_block_ends_a_running_answer_within_a_second_and_leaves_what_waits(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    square = Square()
+    async with square_stage(variables, square) as stage, square_stage(variables, square) as other:
+        running = held("Let me ", "go on.")
+        model.plays(running)
+        await stage.say("Hi", at=THREAD, by=EXTERNAL)
+        await running.pauses[0].reached.wait()
+        await stage.say("and this?", at=THREAD, by=EXTERNAL)
+        before = datetime.now(UTC)
+        await other.order("block @U-eve", at=CHANNEL)
+        await stage.settled(THREAD, 3)
+        (cut,) = [turn for turn in await turns(stage) if isinstance(turn, AssistantTurn)]
+        assert cut.text == "Let me"
+        assert (cut.at - before).total_seconds() < 1
+        assert len(model.requests) == 1, "what waited is not answered"
+        assert_whole(await turns(stage))
+        model.plays(says("Hello Ada."))
+        await stage.say("Hi", at=THREAD, by=CUSTOMER)
+        assert (await stage.answered(THREAD, 2))[-1] == "Hello Ada."
 
 
 @pytest.mark.behaviour("desk.reset")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from bot.admin import COMMANDS
 from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
-from bot.sentences import CHANGE_YOUR_KEY
+from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
 from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
@@ -478,6 +481,30 @@ async def test_a_vote_is_kept_and_only_its_giver_is_told(stage: DiscordStage, mo
     assert len(model.requests) == 1
 
 
+@pytest.mark.behaviour("discord.buttons")
+async def test_who_is_not_content_may_say_why_and_need_not(
+    stage: DiscordStage, model: ScriptedModel, tmp_path: Path
+) -> None:
+    def votes() -> list[tuple[int, int, str]]:
+        with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
+            rows = database.execute("SELECT turn, value, comment FROM votes").fetchall()
+        return [(int(turn), int(value), str(comment)) for turn, value, comment in rows]
+
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    (down,) = [b["custom_id"] for b in answer.buttons if (b.get("emoji") or {}).get("name") == "👎"]
+    pressed = await stage.me.press_id(answer, down).answered()
+    assert pressed.modal is not None
+    await stage.server.until(votes)
+    assert votes() == [(1, -1, "")], "the vote counts before anything is typed"
+    assert "Thank you" in await stage.me.submit(pressed, {"comment": "it did not say when"}).says()
+    assert votes() == [(1, -1, "it did not say when")]
+    stranger = await stage.town.people[BEN].press_id(answer, down).answered()
+    assert stranger.modal is None
+    assert votes() == [(1, -1, "it did not say when")]
+
+
 @pytest.mark.behaviour("people.stop")
 async def test_a_stopped_turn_keeps_what_was_said_and_a_valid_record(stage: DiscordStage, model: ScriptedModel) -> None:
     running = held("A long ", "story.")
@@ -525,6 +552,27 @@ async def test_a_customer_cannot_give_commands(stage: DiscordStage, model: Scrip
     assert "Only people who work here" in told
     await stage.say("still there?")
     assert await stage.answer() == "Still me."
+
+
+@pytest.mark.behaviour("people.staff_only")
+async def test_every_command_is_for_the_team_alone_by_id_and_not_by_name(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    await stage.answer()
+    people = stage.town.people
+    twin = stage.server.person(ROBIN, stage.town.guild)
+    assert twin.user.id != people[ROBIN].user.id
+    for name in COMMANDS:
+        refused = [person.command(stage.place, "support", **_support(stage, name)) for person in (stage.me, twin)]
+        told = await asyncio.gather(*(one.says() for one in refused))
+        assert all(STAFF_ONLY in text for text in told), name
+    done = await people[ROBIN].command(stage.place, "support", **_support(stage, "status")).says()
+    assert STAFF_ONLY not in done
+    audit = await stage.app.desk.read_audit(limit=200)
+    refusals = [entry.action for entry in audit if entry.result == "refused: staff only"]
+    assert sorted(refusals) == sorted([*COMMANDS, *COMMANDS])
 
 
 def _support(stage: DiscordStage, words: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.admin import COMMANDS
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
 from bot.sentences import BACK, HUMAN_CALLED, STAFF_ONLY
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
@@ -347,6 +348,15 @@ async def test_a_vote_is_kept_with_its_turn_and_can_be_changed(
         await stage.becomes(lambda: len(votes()) == 3)
         assert votes() == [(1, ADA.id, 1), (2, ADA.id, -1), (2, BEN.id, 1)]
         assert first.shown == "Hello!", "a vote changes no answer"
+        await stage.becomes(lambda: ada.view is not None)
+        assert (await ada.submit({"comment": "it did not say when"})).closed
+
+        def comments() -> list[str]:
+            with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
+                return [row[0] for row in database.execute("SELECT comment FROM votes WHERE value < 0")]
+
+        await stage.becomes(lambda: comments() == ["it did not say when"])
+        assert len(votes()) == 3
 
 
 @pytest.mark.behaviour("slack.stop")
@@ -434,6 +444,11 @@ async def test_admins_give_commands_and_choose_them_from_a_menu(
         await stage.answer()
         assert (await other.command("takeover", PLAIN)).acknowledged
         await slack.until(lambda: STAFF_ONLY in str([one.shown for one in other.ephemerals()]))
+        for name in COMMANDS:
+            assert (await other.command(name, PLAIN)).acknowledged
+        await slack.until(lambda: str([one.shown for one in other.ephemerals()]).count(STAFF_ONLY) > len(COMMANDS))
+        audit = await stage.app.desk.read_audit(limit=200)
+        assert {entry.action for entry in audit if entry.result == "refused: staff only"} == set(COMMANDS)
         assert (await robin.command("help", PLAIN)).acknowledged
         await slack.until(lambda: "handback" in str([one.shown for one in robin.ephemerals()]))
         assert (await other.choose(said.message, "support")).acknowledged
