@@ -29,9 +29,9 @@ class Aliases:
     A private channel that becomes shared gets another id, for ever. Every key of ours goes on with the one it was first
     known by: events are mapped to it on their way in, and calls to Slack's current one on their way out.
 
-    What an event needs is remembered, because it waits for it. A name that leads to another does so for good, and so
-    does a message that has joined a conversation, or begun one. Only that a channel has not moved can become wrong, and
-    only where Slack uses a new id before it tells of it: no event has the new id before that.
+    What an event waits for is remembered. A name that leads to another does so for good, and so does a message that has
+    joined a conversation or begun one. Only that a channel has not moved can become wrong, for `UNMOVED_S`, and only
+    where Slack used the new id before it told of it: nobody looks for that id earlier.
     """
 
     def __init__(self, state: SharedState) -> None:
