@@ -533,6 +533,11 @@ SLACK = (
         "Slack is told 200 only for what is stored, and never later than two seconds.",
         "F07, F08, facts/reliability 1",
     ),
+    Behaviour(
+        "slack.shed",
+        "What is more than can be taken at a time is told so at once, and is stored once when it comes again.",
+        "issue 4, acknowledgement under load",
+    ),
     Behaviour("slack.sockets", "Sockets that are told to go, or cut, lose nothing and double nothing.", "F42"),
     Behaviour(
         "slack.signed", "What is not signed, or too old, stays outside, and nothing of it is written down.", "F43, F44"
