@@ -673,7 +673,16 @@ DISCORD = (
         "A missing intent ends with the switch to set; a token that was reset is not tried again, and readiness tells.",
         "F54",
     ),
-    Behaviour("discord.readyz", "Readiness follows the gateway.", "issue 5, scale"),
+    Behaviour(
+        "discord.readyz",
+        "Readiness follows the gateway, and says what is the matter: a shard, its heartbeat, or what waits too long.",
+        "issue 5, scale",
+    ),
+    Behaviour(
+        "discord.filtered",
+        "An answer that a server's filters block is told to the customer, and is a dead letter with the reason.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
     Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),
     Behaviour(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.admin import COMMANDS
-from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
 from tests.servers.discord import ChannelType, P
-from tests.servers.discord.faults import fails, unavailable
+from tests.servers.discord.faults import fails, held_after, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
 from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, as_read, discord_stage
@@ -467,6 +467,47 @@ async def test_a_conversation_goes_on_privately_and_nobody_else_reads_along(
     await stage.server.until(lambda: "Only you see this." in stage.me.reads(private))
     assert stage.town.people[BEN].sees(private) == []
     assert "Only you see this." not in stage.town.people[BEN].reads(stage.place)
+
+
+@pytest.mark.behaviour("discord.private")
+async def test_what_begins_in_a_channel_that_is_set_so_goes_on_in_private(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    world, robin = stage.server.world, stage.town.people[ROBIN]
+    await stage.server.until(lambda: world.app.syncs)
+    assert await robin.command(stage.town.channel, "support", command="channel private on").says()
+    model.plays(says("Only you see this."))
+    stage.me.write(stage.town.channel, f"{stage.server.mention} my order is 123123")
+    (private,) = await stage.server.until(
+        lambda: [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    )
+    await stage.server.until(lambda: "Only you see this." in stage.me.reads(private))
+    assert stage.town.people[BEN].sees(private) == []
+    assert stage.server.answers(stage.town.channel) == []
+    assert not [c for c in world.channels.values() if c.type is ChannelType.PUBLIC_THREAD]
+
+
+@pytest.mark.behaviour("discord.limits", "discord.long")
+async def test_one_edit_is_under_way_at_a_time_and_the_last_one_has_the_whole_text(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    """What the platform is slow to confirm holds up no text, and no other edit is sent beside it."""
+    words = ["Well, ", *(f"and {letter} " for letter in "abcdefghijklmnopqrstuvwxyz"), "is all."]
+    running = held(*words)
+    model.plays(running)
+    await stage.say("talk a lot")
+    await stage.shown("Well")
+    edit = stage.server.faults.next("PATCH", r"/channels/\d+/messages/\d+", held_after())
+    for pause in running.pauses:
+        pause.release()
+    await edit.reached.wait()
+    async with asyncio.timeout(WAIT_S):
+        while not any(isinstance(turn, AssistantTurn) for turn in await record(stage)):
+            await asyncio.sleep(0.02)
+    assert len(stage.server.rest.made("PATCH", r"/channels/\d+/messages/\d+")) == 1
+    edit.release()
+    assert await stage.answer() == "".join(words)
+    assert len(stage.server.answers(stage.place)) == 1
 
 
 @pytest.mark.behaviour("discord.buttons")
