@@ -431,6 +431,24 @@ async def test_markup_is_undone_on_the_way_in(stage: SlackStage, model: Scripted
 
 
 @pytest.mark.behaviour("slack.commands")
+async def test_who_is_in_the_admins_group_is_an_admin_unless_they_come_from_outside(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    group = "S0ADMINS1"
+    async with slack_stage(variables, ADMINS_SLACK=group) as stage:
+        slack, robin, ada = stage.slack, stage.person(ROBIN.id), stage.person()
+        slack.world.groups[group] = [ROBIN.id, ADA.id]
+        model.plays(says("Hello!"))
+        said = await stage.write("Hi")
+        await stage.answer()
+        assert (await robin.command("status", PLAIN)).acknowledged
+        await slack.until(lambda: "Today:" in str([one.shown for one in robin.ephemerals()]))
+        assert (await ada.choose(said.message, "support")).acknowledged
+        await slack.until(lambda: STAFF_ONLY in str([one.shown for one in ada.ephemerals()]))
+        assert ada.view is None
+
+
+@pytest.mark.behaviour("slack.commands")
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_admins_give_commands_and_choose_them_from_a_menu(
     mode: str, variables: dict[str, str], model: ScriptedModel
