@@ -236,13 +236,15 @@ class RedisMailbox:
         )
         return _ordered(replace(lease, step=lease.step + 1, record=lease.record.extended(entries)), order)
 
-    async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
+    async def commit(
+        self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None, account: bytes = b""
+    ) -> Lease:
         """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter."""
         at = self._at(lease.thread)
         entries = tuple(self._encode(turn) for turn in turns)
         order = await self._scripts.fenced(
             "commit",
-            [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead],
+            [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead, at.account(lease.thread)],
             [
                 str(lease.thread),
                 lease.token,
@@ -251,6 +253,8 @@ class RedisMailbox:
                 lease.record.start,
                 orjson.dumps(reply),
                 b"" if dead is None else write_letter(lease, dead),
+                account,
+                _ms(self.limits.retention_s),
                 *[entry.row for entry in entries],
             ],
         )
@@ -355,6 +359,11 @@ class RedisMailbox:
         """Mail that is accepted and not yet on the record."""
         rows = await read_list(self._redis, self._at(thread).inbox(thread))
         return [codec.entry(row) for row in rows]
+
+    async def account(self, thread: ThreadKey) -> bytes | None:
+        """What was kept beside the last reply that had an account."""
+        with mapped():
+            return cast("bytes | None", await self._redis.get(self._at(thread).account(thread)))
 
     async def backlog(self) -> Backlog:
         """What waits at this moment."""
