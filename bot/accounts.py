@@ -28,7 +28,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     begins: int
     ends: int
     at: datetime
-    duration_s: float
+    duration_ms: int
     attempt: int
     outcome: str
     requests: list[tuple[int, int, int]]
@@ -89,8 +89,8 @@ class Accounts:
             turn=turn,
             begins=begins,
             ends=ends,
-            at=datetime.now(UTC),
-            duration_s=round(tally.duration_s, 3),
+            at=datetime.now(UTC).replace(microsecond=0),
+            duration_ms=round(tally.duration_s * 1000),
             attempt=attempt,
             outcome=outcome,
             requests=tally.requests,
@@ -98,9 +98,9 @@ class Accounts:
             model=self._model,
             settings=self._settings,
         )
-        return msgspec.json.encode(account)
+        return msgspec.msgpack.encode(account)
 
     async def find(self, thread: ThreadKey) -> Account | None:
         """The account of the thread's last answer."""
         stored = await self._mailbox.account(thread)
-        return None if stored is None else msgspec.json.decode(stored, type=Account)
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Account)

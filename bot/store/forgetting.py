@@ -98,7 +98,7 @@ class RedisForgetting:
 
     async def _drop(self, thread: ThreadKey) -> None:
         at = self._at(thread)
-        keys = [at.due, at.open, at.inbox(thread), at.turns(thread), at.meta(thread), at.account(thread)]
+        keys = [at.due, at.open, at.inbox(thread), at.turns(thread), at.meta(thread)]
         await self._scripts.patiently("forget", keys, [str(thread), _MARK_MS])
 
     async def _empty(self, thread: ThreadKey, person: PersonRef) -> int:
@@ -237,7 +237,7 @@ def _place(key: str) -> str:
         return "facts of " + key.removeprefix(_STATE).partition(":")[0].partition("/")[0]
     if key.startswith(f"{_PREFIX}rate:"):
         return "counts"
-    if any(f":{kind}:" in key for kind in ("turns", "inbox", "meta", "account")):
+    if any(f":{kind}:" in key for kind in ("turns", "inbox", "meta")):
         return "records"
     if key.endswith(":dead"):
         return "dead letters"

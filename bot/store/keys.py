@@ -12,7 +12,6 @@ All keys of a partition carry one hash tag, so that each script stays inside one
 | `frontdesk:{p}:inbox:T` | list    | until taken | rows accepted and not yet on the record |
 | `frontdesk:{p}:turns:T` | list    | retention   | the record: a row per turn, append-only; erasing empties a row |
 | `frontdesk:{p}:meta:T`  | hash    | retention   | the thread's state, field by field in `FIELDS` |
-| `frontdesk:{p}:account:T` | string | retention  | what the last answered turn took (`bot.accounts`) |
 | `frontdesk:{p}:seen:E`  | string  | 25 h        | one platform identity of an accepted event |
 | `frontdesk:{p}:probe`   | string  | 1 min       | written to see that writing works |
 | `frontdesk:{p}:news`    | channel | –           | threads for whose running turn there is mail or an order |
@@ -46,6 +45,7 @@ FIELDS = {
     "order": "what the running turn is told",
     "window": "index on the record where the window of history begins",
     "forgotten": "1 for a minute where a thread was forgotten while a turn was running",
+    "account:N": "the Nth piece of what the last answered turn took (`bot.accounts`)",
     "ref:PART": "platform message id of a part of this turn's answer",
     "party:ID": "this person began the thread or was answered in it",
 }
@@ -107,9 +107,6 @@ class Partition:
 
     def meta(self, thread: ThreadKey) -> str:
         return f"frontdesk:{{{self.number}}}:meta:{thread}"
-
-    def account(self, thread: ThreadKey) -> str:
-        return f"frontdesk:{{{self.number}}}:account:{thread}"
 
     def seen(self, platform: str, event_id: str) -> str:
         return f"frontdesk:{{{self.number}}}:seen:{platform}:{event_id}"

@@ -8,6 +8,7 @@ after a fail-over. The scripts lie in `scripts/`, each with its keys and argumen
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -244,7 +245,7 @@ class RedisMailbox:
         entries = tuple(self._encode(turn) for turn in turns)
         order = await self._scripts.fenced(
             "commit",
-            [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead, at.account(lease.thread)],
+            [at.due, at.turns(lease.thread), at.meta(lease.thread), at.dead],
             [
                 str(lease.thread),
                 lease.token,
@@ -254,7 +255,6 @@ class RedisMailbox:
                 orjson.dumps(reply),
                 b"" if dead is None else write_letter(lease, dead),
                 account,
-                _ms(self.limits.retention_s),
                 *[entry.row for entry in entries],
             ],
         )
@@ -363,7 +363,9 @@ class RedisMailbox:
     async def account(self, thread: ThreadKey) -> bytes | None:
         """What was kept beside the last reply that had an account."""
         with mapped():
-            return cast("bytes | None", await self._redis.get(self._at(thread).account(thread)))
+            fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._at(thread).meta(thread)))
+        pieces = (fields.get(b"account:%d" % number, b"") for number in itertools.count(1))
+        return b"".join(itertools.takewhile(bool, pieces)) or None
 
     async def backlog(self) -> Backlog:
         """What waits at this moment."""

@@ -150,7 +150,7 @@ async def memory(house: House) -> list[Row]:
     sizes = []
     for root in roots[:50]:
         at, thread = Partition(0), thread_of(root)
-        keys = at.turns(thread), at.meta(thread), at.account(thread)
+        keys = at.turns(thread), at.meta(thread)
         sizes.append(sum([await house.redis.memory_usage(key, samples=0) or 0 for key in keys]))
     left = max(0.0, (after["objects"] - before["objects"]) / count)
     note = "a question, a call, its result, an answer of 60 words"

@@ -218,13 +218,17 @@ async def test_an_account_is_kept_with_the_reply_that_was_committed_and_with_no_
     assert await patient.account(thread) is None
     await put(patient, thread, said("hello"))
     lease = await claimed(patient)
-    await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"first")
+    await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"first" * 40)
     await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"the client sent it twice")
-    assert await patient.account(thread) == b"first"
+    assert await patient.account(thread) == b"first" * 40
     await patient.done(lease)
     await put(patient, thread, said("and?"))
     await settle(patient, await claimed(patient))
-    assert await patient.account(thread) == b"first", "no model was asked for the second answer"
+    assert await patient.account(thread) == b"first" * 40, "no model was asked for the second answer"
+    await put(patient, thread, said("and then?"))
+    lease = await claimed(patient)
+    await patient.done(await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"third"))
+    assert await patient.account(thread) == b"third"
 
 
 @pytest.mark.behaviour("mailbox.takeover")
