@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-import structlog
 
-from bot.errors import Transient
 from bot.messages import ThreadKey
-from bot.ports import SharedState, Usage
-
-log = structlog.get_logger(__name__)
+from bot.ports import Mailbox, Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A turn as it was worked on, its last attempt.
 
     Args:
@@ -34,7 +28,7 @@ class Account:
     begins: int
     ends: int
     at: datetime
-    duration_s: float
+    duration_ms: int
     attempt: int
     outcome: str
     requests: list[tuple[int, int, int]]
@@ -77,31 +71,28 @@ REFUSALS = {"verified": "verification_required"}
 
 
 class Accounts:
-    """Keeps the account of the last answered turn of each thread.
+    """The account of the last answered turn of each thread; the mailbox keeps it with the answer.
 
     Args:
-        state: a namespace of its own.
         model: who answers.
         settings: hash of the settings that are in force.
-        keep_s: how long.
     """
 
-    def __init__(self, state: SharedState, *, model: str, settings: str, keep_s: float) -> None:
-        self._state = state
+    def __init__(self, mailbox: Mailbox, *, model: str, settings: str) -> None:
+        self._mailbox = mailbox
         self._model = model
         self._settings = settings
-        self._keep_s = keep_s
 
-    async def keep(
-        self, thread: ThreadKey, tally: Tally, *, turn: int, begins: int, ends: int, attempt: int, outcome: str
-    ) -> None:
-        """Keep it; a store that is away costs nobody their answer."""
+    def write(self, tally: Tally, *, turn: int, begins: int, ends: int, attempt: int, outcome: str) -> bytes:
+        """The account of a turn, to be committed with its answer; empty where no model was asked."""
+        if not tally.requests:
+            return b""
         account = Account(
             turn=turn,
             begins=begins,
             ends=ends,
-            at=datetime.now(UTC),
-            duration_s=round(tally.duration_s, 3),
+            at=datetime.now(UTC).replace(microsecond=0),
+            duration_ms=round(tally.duration_s * 1000),
             attempt=attempt,
             outcome=outcome,
             requests=tally.requests,
@@ -109,12 +100,9 @@ class Accounts:
             model=self._model,
             settings=self._settings,
         )
-        try:
-            await self._state.set(str(thread), msgspec.json.encode(account), ttl_s=self._keep_s)
-        except Transient as failure:
-            log.warning("account_lost", reason=failure.reason)
+        return msgspec.msgpack.encode(account)
 
     async def find(self, thread: ThreadKey) -> Account | None:
         """The account of the thread's last answer."""
-        stored = await self._state.get(str(thread))
-        return None if stored is None else msgspec.json.decode(stored, type=Account)
+        stored = await self._mailbox.account(thread)
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Account)

@@ -273,6 +273,7 @@ async def _open_house(
         watch_loop(),
         budgets.run(),
         standing.run(),
+        channels.run(),
         retention.run(),
     )
     stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
@@ -297,12 +298,7 @@ async def _open_house(
             reminder_s=settings.human_reminder_minutes * 60,
         ),
         standing=standing,
-        accounts=Accounts(
-            state.within("accounts"),
-            model=settings.openai_model,
-            settings=settings.fingerprint(),
-            keep_s=settings.retention_days * 86_400,
-        ),
+        accounts=Accounts(mailbox, model=settings.openai_model, settings=settings.fingerprint()),
         budgets=budgets,
     )
 

@@ -1,13 +1,15 @@
 """What may be spent: limits on calls, tokens, money and messages, whose they are, and what is used of them.
 
 Counting costs a turn nothing: each process adds up what it spends and brings it to the shared counts once a second, all
-turns together, and learns there what the others spent. So a limit holds exactly within one process, and several may go
-beyond it by what they spend within a second, or by the turn with which a process first hears of somebody.
+turns together, and learns there what the others spent. So a limit holds exactly within one process that hears of
+somebody again and again, and is passed by at most what is spent within a second where several do, or where a process
+hears of somebody for the first time or after a rest: of whom nothing is heard, nothing stays in the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +38,9 @@ PARTS_OF_MONEY = 1_000_000
 
 KNOWN = 20_000
 """Counts that a process remembers; the oldest are forgotten and asked for again with the next spending."""
+
+REST_S = 30.0
+"""How long after the last spending a process remembers a count; one at its limit it remembers until the window ends."""
 
 _MILLION = 1_000_000
 _UNITS = ("calls", "tokens", "money")
@@ -212,7 +217,8 @@ class LedgerBudgets:
         self._messages = limits.messages_per_hour
         self._tenant_of = tenant_of
         self._now = now
-        self._known: dict[Window, Counted] = {}
+        self._known: dict[Window, tuple[datetime, Counted]] = {}
+        """When it was learned, and what; oldest first."""
         self._pending: dict[Window, int] = {}
         self._bringing: dict[Window, int] = {}
         self._flushing = asyncio.Lock()
@@ -252,7 +258,7 @@ class LedgerBudgets:
         return scopes | {"day": "all"}
 
     def _reached(self, scope: str, unit: str, window: Window, limit: float) -> Over | None:
-        counted = self._known.get(window)
+        _, counted = self._known.get(window, (None, None))
         now = self._now()
         total = counted.total if counted is not None and counted.ends_at > now else 0
         if total + self._bringing.get(window, 0) + self._pending.get(window, 0) < _whole(unit, limit):
@@ -279,6 +285,7 @@ class LedgerBudgets:
     async def flush(self) -> None:
         """Bring what was spent to the shared counts, and learn what they are; what cannot be brought is kept."""
         async with self._flushing:
+            self._forget()
             self._bringing, self._pending = self._pending, {}
             if not self._bringing:
                 return
@@ -290,10 +297,24 @@ class LedgerBudgets:
                     self._add(window, amount)
             self._bringing = {}
 
+    def _forget(self) -> None:
+        """Drop who was not heard of for `REST_S`, so that nothing stays of threads in which nobody speaks."""
+        now = self._now()
+        rested = itertools.takewhile(lambda known: (now - known[1][0]).total_seconds() >= REST_S, self._known.items())
+        for window, (_, counted) in list(rested):
+            del self._known[window]
+            if counted.ends_at > now and counted.total >= self._limit_of(window):
+                self._known[window] = (now, counted)
+
+    def _limit_of(self, window: Window) -> float:
+        unit, scope, _ = window.name.split("/", 2)
+        return self._messages if unit == "messages" else _whole(unit, self._limits[scope][unit])
+
     def _learn(self, counted: Mapping[Window, Counted]) -> None:
+        now = self._now()
         for window, count in counted.items():
             self._known.pop(window, None)
-            self._known[window] = count
+            self._known[window] = (now, count)
         for window in list(self._known)[: max(0, len(self._known) - KNOWN)]:
             del self._known[window]
 

@@ -407,8 +407,17 @@ class Mailbox(Protocol):
     async def step(self, lease: Lease, *turns: Turn) -> Lease:
         """Append to the record, once, and renew."""
 
-    async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
-        """Append the turn's last entries and keep the reply to deliver, once; `dead` also makes a dead letter."""
+    async def commit(
+        self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None, account: bytes = b""
+    ) -> Lease:
+        """Append the turn's last entries and keep the reply to deliver, once; `dead` also makes a dead letter.
+
+        Args:
+            account: what the turn took, kept in the place of the thread's last account.
+        """
+
+    async def account(self, thread: ThreadKey) -> bytes | None:
+        """What the last committed turn with an account took."""
 
     async def done(self, lease: Lease, *, dead: str | None = None) -> None:
         """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""

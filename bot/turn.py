@@ -341,9 +341,8 @@ class TurnRun:
             last.append(_paused(turn))
         whole = BETWEEN.join(part for part in [*turn.said(), text] if part)
         reply = Reply(text=whole, turn=turn.number, addressee=turn.author.id)
-        if self._tally.requests:
-            await self._services.accounts.keep(
-                turn.lease.thread,
+        async with self._lock:
+            account = self._services.accounts.write(
                 self._tally,
                 turn=turn.number,
                 begins=turn.lease.begins,
@@ -351,8 +350,7 @@ class TurnRun:
                 attempt=turn.lease.attempt,
                 outcome=outcome if dead is None else dead,
             )
-        async with self._lock:
-            turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead))
+            turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead, account=account))
         self._dead = dead
         return await self._deliver(stream, outcome)
 

@@ -322,6 +322,7 @@ LIMITS = (
     Behaviour("limits.read", "A limit is written in calls, tokens and money, and what is wrong is said.", "issue 6"),
     Behaviour("limits.counted", "What is spent is counted per thread, person, organisation and day.", "issue 6"),
     Behaviour("limits.shared", "What one process spends another knows; what Redis missed is brought later.", "issue 6"),
+    Behaviour("limits.idle", "Of threads in which nobody speaks no count stays in the process.", "issue 3"),
     Behaviour("limits.polite", "At a limit the customer is told once, the admins once, no model is asked.", "issue 6"),
     Behaviour("limits.ticket", "Whoever the model may not serve can still open a ticket.", "issue 6"),
     Behaviour("limits.turn", "A turn that has spent what it may ends with an honest sentence.", "issue 6"),

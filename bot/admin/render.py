@@ -89,8 +89,8 @@ def why(account: Account, entries: Sequence[Entry]) -> str:
     """What led to an answer: `entries` are the turn's own."""
     asked = [sum(counts) for counts in zip(*account.requests, strict=True)] or [0, 0, 0]
     lines = [
-        f"**Turn {account.turn}** ({quoted(account.outcome, 60)}), {_at(account.at)}, {account.duration_s:.1f} s, "
-        f"attempt {account.attempt}",
+        f"**Turn {account.turn}** ({quoted(account.outcome, 60)}), {_at(account.at)}, "
+        f"{account.duration_ms / 1000:.1f} s, attempt {account.attempt}",
         f"- Model {quoted(account.model, 80)}: {_counted(len(account.requests), 'call')}, {asked[0]} tokens in "
         f"({asked[1]} from the cache), {asked[2]} out",
     ]

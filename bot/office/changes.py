@@ -55,8 +55,7 @@ async def note_ticket(room: Room, event: Ordered, effect: effects.NoteTicket) ->
 async def set_rules(room: Room, event: Ordered, effect: effects.SetRules) -> Done:
     """Other rules for the channel."""
     changes: dict[str, Any] = dict(effect.changes)
-    rules = replace(await room.channels.rules(event.thread), **changes)
-    await room.channels.keep(event.thread, rules)
+    rules = await room.channels.change(event.thread, lambda rules: replace(rules, **changes))
     return Done(told=f"From now on:\n{render.rules(rules)}")
 
 

@@ -204,6 +204,11 @@ class Connections:
             await self._sentinel.aclose()
 
 
+def is_one_place(redis: Redis) -> bool:
+    """Whether all keys are in one place, so that one script may use any of them."""
+    return isinstance(redis, _Prompt)
+
+
 async def answered_together(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
     """What commands that hang on nothing of each other are answered: one way there and back, where it is one server.
 

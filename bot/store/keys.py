@@ -45,6 +45,7 @@ FIELDS = {
     "order": "what the running turn is told",
     "window": "index on the record where the window of history begins",
     "forgotten": "1 for a minute where a thread was forgotten while a turn was running",
+    "account:N": "the Nth piece of what the last answered turn took (`bot.accounts`)",
     "ref:PART": "platform message id of a part of this turn's answer",
     "party:ID": "this person began the thread or was answered in it",
 }

@@ -8,6 +8,7 @@ after a fail-over. The scripts lie in `scripts/`, each with its keys and argumen
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -236,7 +237,9 @@ class RedisMailbox:
         )
         return _ordered(replace(lease, step=lease.step + 1, record=lease.record.extended(entries)), order)
 
-    async def commit(self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None) -> Lease:
+    async def commit(
+        self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None, account: bytes = b""
+    ) -> Lease:
         """Append the turn's last entries and keep the reply to deliver, once; with `dead` also a dead letter."""
         at = self._at(lease.thread)
         entries = tuple(self._encode(turn) for turn in turns)
@@ -251,6 +254,7 @@ class RedisMailbox:
                 lease.record.start,
                 orjson.dumps(reply),
                 b"" if dead is None else write_letter(lease, dead),
+                account,
                 *[entry.row for entry in entries],
             ],
         )
@@ -355,6 +359,13 @@ class RedisMailbox:
         """Mail that is accepted and not yet on the record."""
         rows = await read_list(self._redis, self._at(thread).inbox(thread))
         return [codec.entry(row) for row in rows]
+
+    async def account(self, thread: ThreadKey) -> bytes | None:
+        """What was kept beside the last reply that had an account."""
+        with mapped():
+            fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._at(thread).meta(thread)))
+        pieces = (fields.get(b"account:%d" % number, b"") for number in itertools.count(1))
+        return b"".join(itertools.takewhile(bool, pieces)) or None
 
     async def backlog(self) -> Backlog:
         """What waits at this moment."""

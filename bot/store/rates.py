@@ -15,17 +15,24 @@ from redis.asyncio import Redis
 from bot.errors import Transient
 from bot.ports import Counted, Window
 from bot.store import keys
-from bot.store.client import answered_together, mapped
+from bot.store.client import answered_together, is_one_place, mapped
 
 _ADD = """
-local total = redis.call('INCRBY', KEYS[1], ARGV[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  left = tonumber(ARGV[2])
+local counted = {}
+for i, key in ipairs(KEYS) do
+  local total, lasts = redis.call('INCRBY', key, ARGV[2 * i - 1]), ARGV[2 * i]
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    redis.call('PEXPIRE', key, lasts)
+    left = tonumber(lasts)
+  end
+  counted[i] = { total, left }
 end
-return { total, left }
+return counted
 """
+
+_TOGETHER = 500
+"""Windows that are added to by one call."""
 
 _BOUNDLESS = 2**53
 """The limits stand in the settings and are compared where they hold; here is only counted."""
@@ -47,11 +54,23 @@ class RedisRateStorage(Storage):
 
     async def count_all(self, amounts: Sequence[tuple[str, int, int]]) -> list[Counted]:
         """Add to windows: the key of each, how long it lasts in seconds, how much; what it holds then, and its end."""
-        commands = [("EVAL", _ADD, 1, keys.rate(key), amount, lasts_s * 1000) for key, lasts_s, amount in amounts]
+        size = _TOGETHER if is_one_place(self._redis) else 1
+        parts = [amounts[start : start + size] for start in range(0, len(amounts), size)]
+        commands = [
+            (
+                "EVAL",
+                _ADD,
+                len(part),
+                *(keys.rate(key) for key, _, _ in part),
+                *(value for _, lasts_s, amount in part for value in (amount, lasts_s * 1000)),
+            )
+            for part in parts
+        ]
         now_s = time.time()
         return [
             Counted(total=total, ends_at=datetime.fromtimestamp(now_s + left_ms / 1000, UTC))
-            for total, left_ms in await answered_together(self._redis, commands)
+            for answer in await answered_together(self._redis, commands)
+            for total, left_ms in answer
         ]
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:

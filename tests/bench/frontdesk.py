@@ -123,7 +123,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         announcements = Announcements(state.within("announcements"), {PLATFORM: crowd})
         cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
         standing = StandingOrders(state.within("standing"), lambda _: "default")
-        accounts = Accounts(state.within("accounts"), model="bench", settings="bench", keep_s=3_600)
+        accounts = Accounts(mailbox, model="bench", settings="bench")
         budgets = LedgerBudgets(
             RedisCounts(connections.commands), load(UNLIMITED).limits, tenant_of=lambda space: "default"
         )
@@ -194,6 +194,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             budgets.run(),
             journal.run(),
             standing.run(),
+            channels.run(),
             worker.run(),
         )
         stack.push_async_callback(end, *[asyncio.create_task(work) for work in works])

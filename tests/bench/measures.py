@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median, quantiles
 from typing import Any
 
+from bot.budget import FLUSH_S, REST_S
 from bot.store.keys import Partition
 from bot.store.lua import FOLDER
 from tests.bench.crowd import thread_of
@@ -19,8 +21,14 @@ FEW, MANY = 2, 1_000
 
 PEOPLE = 200
 
-ASIDE = frozenset({"INFO", "PING", "MONITOR", "SUBSCRIBE", "CLIENT", "HELLO", "reserve"})
-"""Commands that no turn is the cause of; each claim loop looks at the agenda (`reserve`) about once a second."""
+COUNTS = "EVAL"
+"""What was spent is added to the counts of all windows together, once a second."""
+
+IDLE_S = 4.0
+"""How long is counted what Frontdesk asks of Redis while nobody speaks."""
+
+AT_REST_S = REST_S + 2 * FLUSH_S
+"""After this time nobody spoke lately."""
 
 SCRIPTS = {
     hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest(): path.stem for path in FOLDER.glob("*.lua")
@@ -83,32 +91,50 @@ async def _connections(house: House) -> Counter[str]:
 async def traffic(house: House) -> list[Row]:
     """What a turn asks of Redis."""
     rows = []
-    turns = 10 if house.quick else 30
+    turns = 100 if house.quick else 300
     roots = await house.threads(turns, earlier=FEW)
+    before = await _packets(house)
+    await asyncio.sleep(IDLE_S)
+    idle = (await _packets(house) - before - 1) / IDLE_S
     for kind, plain, target in (("without a tool", True, 6), ("with one round of tools", False, 8)):
-        async with house.redis.monitor() as monitor:
-            run = _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns, plain=plain, pause_s=0.01))
-            await house.redis.set("bench:end", 1)
-            counted: Counter[str] = Counter()
-            async for command in monitor.listen():
-                if "bench:end" in command["command"]:
-                    break
-                if command["client_type"] != "lua" and (name := _name(command["command"])) not in ASIDE:
-                    counted[name] += 1
-        note = ", ".join(name if count == turns else f"{count / turns:g} {name}" for name, count in counted.items())
-        measured = counted.total() / run["turns"]
+        await house.frontdesk.ask("talk", roots=roots, turns=1, plain=plain)
+        before = await _packets(house)
+        run = _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns, plain=plain))
+        measured = (await _packets(house) - before - 1 - idle * run["wall_s"]) / turns
+        note = f"{await _commands(house, roots, plain=plain)}; {idle:.0f} a second without turns are taken off"
         rows.append(
             Row(name=f"Redis round trips of a turn {kind}", measured=measured, unit="a turn", target=target, note=note)
         )
-    before = await house.redis.info("stats")
+    first = await house.redis.info("stats")
     _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns))
-    after = await house.redis.info("stats")
-    kilobytes = [
-        (after[key] - before[key]) / turns / 1e3 for key in ("total_net_input_bytes", "total_net_output_bytes")
-    ]
+    last = await house.redis.info("stats")
+    kilobytes = [(last[key] - first[key]) / turns / 1e3 for key in ("total_net_input_bytes", "total_net_output_bytes")]
     note = f"{kilobytes[0]:.1f} sent, {kilobytes[1]:.1f} read"
     rows.append(Row(name="Redis traffic of a turn", measured=sum(kilobytes), unit="kB", note=note))
     return rows
+
+
+async def _packets(house: House) -> int:
+    """What Redis has read from its clients until this moment: commands that were sent together are one."""
+    return int((await house.redis.info("stats"))["total_reads_processed"])
+
+
+async def _commands(house: House, roots: Sequence[str], *, plain: bool) -> str:
+    """The commands that every turn sends."""
+    turns, counted = 10, Counter[str]()
+    async with house.redis.monitor() as monitor:
+        _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns, plain=plain))
+        await house.redis.set("bench:end", 1)
+        async for command in monitor.listen():
+            if "bench:end" in command["command"]:
+                break
+            if command["client_type"] != "lua":
+                counted[_name(command["command"])] += 1
+    return ", ".join(
+        name if count < 2 * turns else f"{count // turns} {name}"
+        for name, count in counted.items()
+        if count >= turns and name != COUNTS
+    )
 
 
 async def memory(house: House) -> list[Row]:
@@ -116,12 +142,15 @@ async def memory(house: House) -> list[Row]:
     count = 400 if house.quick else 2_000
     warm, roots = await house.threads(1_200), await house.threads(count)
     await house.frontdesk.ask("talk", roots=warm, turns=len(warm), at_once=50)
+    await asyncio.sleep(AT_REST_S)
     before = await house.frontdesk.ask("objects")
     _whole(await house.frontdesk.ask("talk", roots=roots, turns=count, at_once=50))
+    await asyncio.sleep(AT_REST_S)
     after = await house.frontdesk.ask("objects")
     sizes = []
     for root in roots[:50]:
-        keys = Partition(0).turns(thread_of(root)), Partition(0).meta(thread_of(root))
+        at, thread = Partition(0), thread_of(root)
+        keys = at.turns(thread), at.meta(thread)
         sizes.append(sum([await house.redis.memory_usage(key, samples=0) or 0 for key in keys]))
     left = max(0.0, (after["objects"] - before["objects"]) / count)
     note = "a question, a call, its result, an answer of 60 words"

@@ -212,6 +212,25 @@ async def test_whoever_takes_over_finds_the_committed_reply_and_the_messages_pos
     await mailbox.done(heir)
 
 
+@pytest.mark.behaviour("mailbox.commit")
+async def test_an_account_is_kept_with_the_reply_that_was_committed_and_with_no_other(patient: RedisMailbox) -> None:
+    thread = a_thread()
+    assert await patient.account(thread) is None
+    await put(patient, thread, said("hello"))
+    lease = await claimed(patient)
+    await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"first" * 40)
+    await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"the client sent it twice")
+    assert await patient.account(thread) == b"first" * 40
+    await patient.done(lease)
+    await put(patient, thread, said("and?"))
+    await settle(patient, await claimed(patient))
+    assert await patient.account(thread) == b"first" * 40, "no model was asked for the second answer"
+    await put(patient, thread, said("and then?"))
+    lease = await claimed(patient)
+    await patient.done(await patient.commit(lease, [answered("yes")], a_reply(lease), account=b"third"))
+    assert await patient.account(thread) == b"third"
+
+
 @pytest.mark.behaviour("mailbox.takeover")
 async def test_whoever_takes_over_finds_the_steps_on_record(mailbox: RedisMailbox) -> None:
     await put(mailbox, a_thread(), said("hello"))

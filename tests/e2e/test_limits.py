@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -14,10 +16,10 @@ import pytest
 
 from adapters.web.platform import WebPlatform
 from adapters.web.platform import create as web
-from bot.budget import FLUSH_S, LedgerBudgets, Limits, Spending
+from bot.budget import FLUSH_S, REST_S, Allowance, LedgerBudgets, Limits, Spending
 from bot.config import load
 from bot.messages import Person, ThreadKey
-from bot.ports import Card, Resources, Verdict
+from bot.ports import Card, Resources, Verdict, Window
 from bot.sentences import LIMIT_REACHED, MODEL_AWAY, TOO_MANY_MESSAGES, TURN_LIMIT
 from bot.store.client import Connections
 from bot.store.rates import RedisCounts
@@ -175,6 +177,41 @@ async def test_what_one_process_spends_another_knows(counts: RedisCounts) -> Non
     assert over.scope == "organisation"
     (line,) = [line for line in await one.status(elsewhere) if (line.scope, line.unit) == ("thread", "money")]
     assert (line.used, line.ends_at) == (0, None)
+
+
+@pytest.mark.behaviour("limits.idle")
+async def test_nothing_stays_of_threads_in_which_nobody_speaks(counts: RedisCounts) -> None:
+    later_s = 0.0
+    limits = Limits(thread=Allowance(calls=10, tokens=1_000))
+    ledger = LedgerBudgets(
+        counts, limits, tenant_of=lambda space: TENANT, now=lambda: datetime.now(UTC) + timedelta(seconds=later_s)
+    )
+    spent, quiet = replace(THREAD, root="remembered-0"), [replace(THREAD, root=f"idle-{n}") for n in range(200)]
+    for thread in quiet:
+        ledger.spend(thread, PERSON, Spending(calls=9, input_tokens=10))
+    ledger.spend(spent, PERSON, Spending(calls=10))
+    await ledger.flush()
+    ledger.spend(quiet[0], PERSON, Spending(calls=1))
+    assert ledger.over(quiet[0], PERSON) is not None, "a limit is exact while one speaks"
+    await ledger.flush()
+    assert len(_held("idle-")) == 400
+    later_s = REST_S + 1
+    await ledger.flush()
+    assert _held("idle-") == {"calls/thread/web:page:main:idle-0"}, "who may not go on is remembered"
+    assert ledger.over(spent, PERSON) is not None
+    assert ledger.over(quiet[1], PERSON) is None
+    ledger.spend(quiet[1], PERSON, Spending(calls=1))
+    await ledger.flush()
+    assert ledger.over(quiet[1], PERSON) is not None, "what was spent before the rest counts"
+    later_s = 86_400.0 + 60
+    await ledger.flush()
+    assert _held("idle-") | _held("remembered-") == set()
+
+
+def _held(part: str) -> set[str]:
+    """Names of the counts that live in this process."""
+    gc.collect()
+    return {it.name for it in gc.get_objects() if type(it) is Window and part in it.name}
 
 
 @pytest.mark.behaviour("limits.shared")
