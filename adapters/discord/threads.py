@@ -24,7 +24,6 @@ from adapters.discord.rest import (
     ARCHIVED,
     CANNOT_DM,
     NO_ACCESS,
-    NO_COMMON_SERVER,
     NO_PERMISSION,
     THREAD_EXISTS,
     THREAD_LOCKED,
@@ -44,7 +43,7 @@ MAKING_S = 20.0
 """A private thread is made from no message, so nothing but this keeps two processes from making two."""
 
 _CACHED = 10_000
-_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, NO_COMMON_SERVER, ARCHIVED, THREAD_LOCKED})
+_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED, THREAD_LOCKED})
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
 
