@@ -76,7 +76,7 @@ async def not_ready(app: App) -> str:
 
 
 @pytest.mark.behaviour("discord.resume")
-@pytest.mark.parametrize("how", ["drop", "reconnect", "invalid, resumable", "4000", "4009"])
+@pytest.mark.parametrize("how", ["drop", "reconnect", "invalid, resumable", "4000", "4005", "4009"])
 async def test_what_was_missed_in_an_interruption_is_answered_once(
     how: str, variables: dict[str, str], town: Town, model: ScriptedModel, no_backoff: None
 ) -> None:

@@ -196,3 +196,22 @@ async def test_a_thread_is_read_again_in_order_and_no_further_than_the_limit(
                 await asyncio.sleep(0.05)
         await told(app, "ok")
         assert await taken() == said[:read]
+
+
+@pytest.mark.behaviour("discord.backfill")
+async def test_what_is_older_than_the_limit_is_not_read_again(
+    variables: dict[str, str], town: Town, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catchup, "AGE_LIMIT_S", 0.0)
+    async with discord_stage(variables, town=town) as talk:
+        await greeted(talk, model)
+    await talk.say("while you slept")
+    async with frontdesk(town, variables) as app:
+        await told(app, "ok")
+        model.plays(says("Good morning."))
+        await talk.say("are you awake?")
+        assert await talk.answer() == "Good morning."
+        stage = DiscordStage(app, town)
+        stage.root = talk.root
+        said = [turn.text for turn in await record(stage) if isinstance(turn, UserTurn)]
+        assert said == ["Hi", "are you awake?"]

@@ -230,9 +230,9 @@ async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(
     await stage.say("Hi")
     await stage.shown("Hello")
     sent = await stage.write("my ordr is 123")
-    stage.me.edit(sent, "my order is 123123")
     gone = await stage.write("and forget this")
     stage.me.delete(gone)
+    stage.me.edit(sent, "my order is 123123")  # the last of them to be taken, so that what is waited for ends them all
     await inbox_reads(stage, "my order is 123123")
     for pause in running.pauses:
         pause.release()
