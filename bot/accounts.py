@@ -43,6 +43,8 @@ class Tally:
     def __init__(self) -> None:
         self.requests: list[tuple[int, int, int]] = []
         self.gates: dict[str, list[tuple[str, str]]] = {}
+        self.faults: dict[str, str] = {}
+        """Tool -> how it failed."""
         self._begun = time.monotonic()
 
     @property

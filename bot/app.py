@@ -60,6 +60,7 @@ from bot.store.shared_state import RedisSharedState
 from bot.tasks import end
 from bot.toolbox import Toolbox
 from bot.tracing import open_tracing
+from bot.troubles import Troubles
 from bot.verification import Verification
 from bot.vitals import Probe, Vitals, same_time, watch_loop
 from bot.worker import Worker
@@ -332,8 +333,12 @@ async def _open_worker(
         system=SystemPrompt(_handbook(settings)),
         toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
         budgets=house.budgets,
+        troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
         modelless=Modelless(
-            desk=house.desk, state=house.state.within("modelless"), tickets_per_day=settings.tickets_per_day
+            desk=house.desk,
+            state=house.state.within("modelless"),
+            announcements=house.announcements,
+            tickets_per_day=settings.tickets_per_day,
         ),
         journal=journal,
         tracer=tracer,

@@ -46,6 +46,8 @@ class Calls:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
         ran = await tools.run(call, await self._context(call))
         self._tally.ran(call.id, tools.requires(call.name), ran.rule)
+        if ran.fault is not None:
+            self._tally.faults[call.name] = ran.fault
         if ran.rule in FORM_HELPS and not self._offered:
             self._offered = True
             thread, author = self._turn.lease.thread, self._turn.author

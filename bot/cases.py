@@ -112,14 +112,13 @@ class Cases:
             return
         if isinstance(last, UserTurn) and not last.author.is_staff:
             if case.waiting is None:
+                await self.change(thread, lambda old: casework.waits(old, last.at))
                 await self._wait(thread)
-                await self.change(thread, lambda old: replace(old, waiting=last.at, reminded=False))
+            elif case.waiting == last.at and not case.reminded:  # whoever wrote that down may have died then
+                await self._wait(thread)
             return
         await self._settle(thread)
-        by = case.assignee or last.author
-        await self.change(
-            thread, lambda old: replace(old, stage=Stage.TAKEN, assignee=by, waiting=None, reminded=False)
-        )
+        await self.change(thread, lambda old: casework.answered(old, last.author))
         if case.stage is Stage.WAITING:
             await self.show(thread)
 
@@ -131,11 +130,15 @@ class Cases:
             return False
         thread = ThreadKey.parse(row.decode())
         case = await self.find(thread)
-        if case is not None and case.is_open and case.waiting is not None and not case.reminded:
+        if case is not None and case.waiting is not None and case.is_due:
+            since = case.waiting
             if await self._mailbox.mode(thread) is Mode.HUMAN:
-                await self._tell(thread, case, case.waiting)
-            await self.change(thread, lambda old: replace(old, reminded=True))
+                await self._tell(thread, case, since)
+            await self.change(thread, lambda old: casework.reminded(old, since))
         await self._state.cancel(agenda, row)
+        case = await self.find(thread)
+        if case is not None and case.is_due:  # a wait that began meanwhile has lost its reminder just then
+            await self._wait(thread)
         return True
 
     async def change(self, thread: ThreadKey, change: Callable[[Case], Case]) -> Case:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -61,6 +61,28 @@ class Case:
     def is_open(self) -> bool:
         """Whether a human is called or at work."""
         return self.stage in (Stage.WAITING, Stage.TAKEN)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a customer waits of whom nobody was reminded."""
+        return self.is_open and self.waiting is not None and not self.reminded
+
+
+def waits(case: Case, since: datetime) -> Case:
+    """The case when its customer has written; who waits already has waited since then."""
+    return case if case.waiting is not None or not case.is_open else replace(case, waiting=since, reminded=False)
+
+
+def answered(case: Case, by: Person) -> Case:
+    """The case when a colleague has written."""
+    if not case.is_open:
+        return case
+    return replace(case, stage=Stage.TAKEN, assignee=case.assignee or by, waiting=None, reminded=False)
+
+
+def reminded(case: Case, since: datetime) -> Case:
+    """The case when the team was reminded of whoever waits since then."""
+    return replace(case, reminded=True) if case.waiting == since else case
 
 
 def quoted(text: str, limit_chars: int = _QUOTE_CHARS) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot import history
@@ -76,7 +76,7 @@ class ClaimedTurn:
     @property
     def author(self) -> Person:
         """The one person whom this turn serves."""
-        return next(turn.author for turn in self._turns if not isinstance(turn, AssistantTurn | ToolTurn))
+        return author_of(self._turns)
 
     @property
     def audience(self) -> Audience:
@@ -127,3 +127,8 @@ class ClaimedTurn:
         return self.audience.is_overheard and any(
             isinstance(turn, UserTurn) and turn.asks and turn.secrets for turn in self._turns
         )
+
+
+def author_of(turns: Iterable[Turn]) -> Person:
+    """The one person whom a turn with these entries serves."""
+    return next(turn.author for turn in turns if not isinstance(turn, AssistantTurn | ToolTurn))

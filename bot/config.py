@@ -19,6 +19,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from bot.budget import Allowance, Limits, Prices
 from bot.errors import ConfigError
@@ -257,7 +258,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(values, context={"environment": environment})
     except ValidationError as error:
-        problems = [_problem(problem["loc"], problem["msg"]) for problem in error.errors(include_url=False)]
+        problems = [_problem(problem) for problem in error.errors(include_url=False)]
     raise ConfigError(*problems)
 
 
@@ -285,6 +286,9 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
 _FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK_", "DISCORD_")
 
 
-def _problem(place: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
+def _problem(found: ErrorDetails) -> str:
+    place, message = found["loc"], found["msg"].removeprefix("Value error, ")
+    if found["type"] == "too_short":  # of a secret alone
+        least = found["ctx"]["min_length"]
+        return f"{str(place[0]).upper()}: shorter than {least} characters; make one with `openssl rand -hex 32`."
     return f"{str(place[0]).upper()}: {message}." if place else message

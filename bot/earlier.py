@@ -15,6 +15,7 @@ from bot.llm.wire import shown_name
 from bot.messages import Audience, IncomingMessage, Person, ThreadKey
 from bot.ports import Platform
 from bot.secrets import Vault
+from bot.standing import StandingOrders
 from bot.text import scrub
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,12 @@ def asked_late(turn: ClaimedTurn) -> str | None:
     return asking.message_ids[0]
 
 
-async def read_back(turn: ClaimedTurn, message_id: str, platform: Platform, vault: Vault) -> Sequence[Turn]:
+async def read_back(
+    turn: ClaimedTurn, message_id: str, platform: Platform, vault: Vault, standing: StandingOrders
+) -> Sequence[Turn]:
     """What goes onto the record of what was written before this message; a platform that cannot tell is survived.
+
+    Whoever is blocked is not heard here either.
 
     Raises:
         Transient: secrets could not be sealed.
@@ -54,7 +59,8 @@ async def read_back(turn: ClaimedTurn, message_id: str, platform: Platform, vaul
         log.warning("thread_not_read_back", failure=type(failure).__name__)
         return [_note(turn.author, _UNREAD)]
     known = {known for own in turn.turns() if isinstance(own, UserTurn | StaffTurn) for known in own.message_ids}
-    turns = [await _kept(message, thread, vault) for message in found if message.message_id not in known]
+    heard = [message for message in found if message.message_id not in known and standing.hears(thread, message.author)]
+    turns = [await _kept(message, thread, vault) for message in heard]
     if not turns:
         return ()
     return [_note(turn.author, _BEGIN), *turns, _note(turn.author, _END.format(name=shown_name(turn.author)))]

@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 TEXT_LIMIT_CHARS = 40_000
 
 STORE_S = 1.5
-"""Longest time that a message may take into the mailbox: platforms wait three seconds for their acknowledgement."""
+"""Longest time that something may take into the mailbox: platforms wait three seconds for their acknowledgement."""
 
 _T = TypeVar("_T")
 
@@ -120,9 +120,9 @@ class IntakeDesk:
             case ButtonPressed():
                 return await self._clerk.order(event, f"{event.action} {event.value}".strip())
             case VoteCast():
-                return await self._vote(event)
+                return await _in_time(self._vote(event))
             case StopRequested():
-                await self._mailbox.order(event.thread, Order.STOP)
+                await _in_time(self._mailbox.order(event.thread, Order.STOP))
                 return Outcome(verdict=Verdict.DONE)
 
     async def _refusal(self, event: Event) -> Outcome | None:
@@ -183,7 +183,7 @@ class IntakeDesk:
             at=event.at.astimezone(UTC),
             asks=True,
         )
-        put = await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
+        put = await _in_time(self._mailbox.put(event.thread, note, event_ids=event.event_ids))
         if put in (Put.BUSY, Put.FULL):
             return Outcome(verdict=Verdict.BUSY, text=BUSY)
         await self._verification.close(event)

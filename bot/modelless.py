@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 import structlog
 
+from bot.announcements import Announcements
 from bot.budget import Over
 from bot.claimed import ClaimedTurn
 from bot.conversation import UserTurn
-from bot.errors import Permanent, ToolDenied, Transient
-from bot.ports import Card, Desk, Platform, SharedState
+from bot.errors import ToolDenied
+from bot.ports import Card, Desk, SharedState
 from bot.principal import person_ref
 from bot.sentences import LIMIT_REACHED, MODEL_AWAY, NO_TICKET, TICKET_LIMIT, TICKET_OPENED
 
@@ -41,6 +42,7 @@ class Modelless:
 
     desk: Desk
     state: SharedState
+    announcements: Announcements
     tickets_per_day: int
 
     async def words(self, turn: ClaimedTurn, tenant: str, over: Over | None) -> str:
@@ -59,8 +61,8 @@ class Modelless:
         first = await self._is_first(f"customer/{over.name}/{turn.lease.thread}", over.ends_at)
         return LIMIT_REACHED if first else ""
 
-    async def tell_admins(self, turn: ClaimedTurn, platform: Platform, over: Over) -> None:
-        """Tell the team that a limit is reached, once as long as it lasts; whoever cannot be told reads the log."""
+    async def tell_admins(self, turn: ClaimedTurn, over: Over) -> None:
+        """Tell the team that a limit is reached, once as long as it lasts, and later if it cannot be told."""
         thread = turn.lease.thread
         if not await self._is_first(f"admins/{over.name}", over.ends_at):
             return
@@ -72,10 +74,7 @@ class Modelless:
             "`/support budget` shows what is used; the settings BUDGET_… change it.",
             thread=thread,
         )
-        try:
-            await platform.notify("", card)
-        except (Transient, Permanent) as failure:
-            log.warning("admins_not_told", reason=failure.reason)
+        await self.announcements.show(card)
 
     async def _ticket(self, turn: ClaimedTurn, tenant: str, issue: str) -> str:
         thread, author = turn.lease.thread, turn.author

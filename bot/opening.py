@@ -46,4 +46,4 @@ async def begin(turn: ClaimedTurn, services: Services, platform: Platform) -> Se
         await services.announcements.say(thread, rules.greeting, key="greeting")
     if (message_id := earlier.asked_late(turn)) is None:
         return ()
-    return await earlier.read_back(turn, message_id, platform, services.vault)
+    return await earlier.read_back(turn, message_id, platform, services.vault, services.standing)

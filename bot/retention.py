@@ -48,15 +48,15 @@ class Retention:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def run(self) -> None:
-        """Look now and then until cancelled."""
+        """Look now and then until cancelled; not at once, as a start has enough to do."""
         while True:
+            await asyncio.sleep(LOOK_S)
             try:
                 await self.look()
             except Transient as failure:
                 log.warning("retention_waits", reason=failure.reason)
             except Exception as failure:  # what cannot be deleted this hour must not keep the process from working
                 log.error("retention_failed", exc_info=failure)
-            await asyncio.sleep(LOOK_S)
 
     async def look(self) -> bool:
         """Delete what is too old, if nobody has done so within the hour; whether it was done here."""

@@ -20,6 +20,7 @@ from bot.secrets import Vault
 from bot.standing import StandingOrders
 from bot.toolbox import Toolbox
 from bot.tracing import Tracer
+from bot.troubles import Troubles
 from bot.verification import Verification
 
 
@@ -41,6 +42,7 @@ class Services:
         canaries: values that must never leave.
         budgets: what may be spent on models.
         modelless: serves those for whom the model may not be asked.
+        troubles: tells the team of turns and tools that failed.
         journal: notes turns for reports.
         tracer: traces turns.
         history_tokens: budget of the window.
@@ -68,6 +70,7 @@ class Services:
     canaries: frozenset[str]
     budgets: LedgerBudgets
     modelless: Modelless
+    troubles: Troubles
     journal: Journal
     tracer: Tracer
     history_tokens: int

@@ -15,8 +15,9 @@ import msgspec
 import structlog
 
 from bot.errors import Transient
-from bot.messages import ThreadKey
+from bot.messages import Person, ThreadKey
 from bot.ports import SharedState
+from bot.principal import person_ref
 from bot.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,10 @@ class StandingOrders:
     def block_of(self, person: str) -> Entry | None:
         """The order because of which this person (`bot.principal.person_ref`) is not listened to."""
         return self.current.blocked.get(_hidden(person)) if self.current.blocked else None
+
+    def hears(self, thread: ThreadKey, author: Person) -> bool:
+        """Whether this person is listened to; colleagues always are."""
+        return author.is_staff or self.block_of(person_ref(thread, author.id)) is None
 
     async def pause(self, place: str) -> Entry:
         """Answer nobody in this place until `resume`; the order that stands already, if there is one."""

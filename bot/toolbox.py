@@ -29,6 +29,8 @@ BREAKER_FAILURES, BREAKER_REST_S = 8, 15.0
 AWAY = frozenset({"unavailable", "timed_out", "vision_unavailable", "decoder_unavailable"})
 """Results that say that what is behind a tool does not work, whatever it is asked."""
 
+_OFFER = "Do not call it again now; offer to open a ticket, or to hand over to a human colleague."
+
 _RESTING = (
     "resting",
     "This tool has failed again and again and is left alone for a moment. Do not call it now; offer to open a ticket, "
@@ -38,10 +40,16 @@ _RESTING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A call's result, with the rule that refused it if one did."""
+    """A call's result.
+
+    Args:
+        rule: that refused it, if one did.
+        fault: what failed on our side or behind the tool, if something did.
+    """
 
     turn: ToolTurn
     rule: str | None = None
+    fault: str | None = None
 
 
 class Toolset:
@@ -119,11 +127,11 @@ class Toolset:
             raise
         except TimeoutError:
             works = False
-            error = ("timed_out", "The tool took too long. Do not call it again now; offer to open a ticket.")
+            error = ("timed_out", f"The tool took too long. {_OFFER}")
         except Exception as failure:  # a tool may raise anything; its text reaches neither the model nor the customer
             works = False
             log.error("tool_failed", tool=call.name, failure=type(failure).__name__, exc_info=failure)
-            error = ("tool_failed", "The tool failed. Do not call it again now; offer to open a ticket.")
+            error = ("tool_failed", f"The tool failed. {_OFFER}")
         finally:
             if breaker is not None and admitted:
                 _learn(breaker, works)
@@ -133,7 +141,8 @@ class Toolset:
         duration_ms = round((time.monotonic() - started) * 1000)
         log.info("tool_ran", tool=call.name, result=error[0] if error else "ok", duration_ms=duration_ms)
         if error:
-            return Ran(turn=refused(call, *error, duration_ms=duration_ms), rule=rule)
+            fault = error[0] if works is False else None
+            return Ran(turn=refused(call, *error, duration_ms=duration_ms), rule=rule, fault=fault)
         turn = ToolTurn(call_id=call.id, content=content.decode(), at=datetime.now(UTC), duration_ms=duration_ms)
         return Ran(turn=turn)
 

@@ -30,7 +30,7 @@ from bot.loop import Answered, Asked, Results
 from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import FENCED, FIRST_TEXT, TAKEOVERS, TURN_SECONDS, TURNS, waited
 from bot.opening import begin, is_paused, keep
-from bot.ports import Lease, Mode, Order, Platform, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
+from bot.ports import Lease, Mode, Order, Reply, ReplyStream, TextDelta, ToolFinished, ToolStarted, Usage
 from bot.sentences import (
     APOLOGY,
     CASE_CLOSED,
@@ -67,6 +67,7 @@ class Interrupt(StrEnum):
     HUMAN = "human"
     PAUSE = "pause"
     STANDING = "standing"
+    BLOCKED = "blocked"
     LOST = "lost"
     TIME = "time"
     DRAIN = "drain"
@@ -95,6 +96,7 @@ class TurnRun:
         self._measured: Measured | None = None
         self._joins = 0
         self._tally = Tally()
+        self._dead: str | None = None
         self._first_text_at: datetime | None = None
 
     async def run(self) -> None:
@@ -116,6 +118,15 @@ class TurnRun:
         TURNS.labels(outcome=outcome).inc()
         TURN_SECONDS.observe(time.monotonic() - self._claimed_at)
         log.info("turn_ended", outcome=outcome, attempt=lease.attempt, step=self._turn.lease.step)
+        await self._tell_team()
+
+    async def _tell_team(self) -> None:
+        """Have somebody look after a turn that was given up, and at a tool that failed."""
+        turn, troubles = self._turn, self._services.troubles
+        if self._dead is not None:
+            await troubles.given_up(turn.lease.thread, turn.author, self._dead)
+        for tool, fault in self._tally.faults.items():
+            await troubles.tool_failed(turn.lease.thread, turn.author, tool, fault)
 
     def _account_for(self, outcome: str, spending: Spending) -> None:
         """Have what this attempt spent counted, and the turn noted for reports. Never waits."""
@@ -157,7 +168,7 @@ class TurnRun:
                 await self._services.cases.asks(lease.thread, lease.turn)
                 return await self._close(stream, CASE_CLOSED, outcome="closed")
             if (over := self._services.budgets.over(lease.thread, self._turn.author)) is not None:
-                return await self._limited(stream, platform, over)
+                return await self._limited(stream, over)
             if turns := await begin(self._turn, self._services, platform):
                 async with self._lock:
                     await self._record(turns)
@@ -185,11 +196,11 @@ class TurnRun:
             tracing.ATTEMPT: lease.attempt,
         }
 
-    async def _limited(self, stream: ReplyStream, platform: Platform, over: Over) -> str:
+    async def _limited(self, stream: ReplyStream, over: Over) -> str:
         """Serve without the model, because a limit on spending is reached."""
         turn, modelless = self._turn, self._services.modelless
         words = await modelless.words(turn, self._services.tenant_of(turn.lease.thread.space), over)
-        await modelless.tell_admins(turn, platform, over)
+        await modelless.tell_admins(turn, over)
         if words:
             return await self._close(stream, words, outcome="limited")
         await stream.abandon()
@@ -200,8 +211,8 @@ class TurnRun:
         self._speech = speech = Speech(self._turn, self._services, stream)
         if self._turn.lease.order is not None:
             self._interrupt = _INTERRUPTS[self._turn.lease.order]
-        elif self._services.standing.pause_of(self._turn.lease.thread) is not None:
-            self._interrupt = Interrupt.STANDING
+        else:
+            self._interrupt = self._standing()
         while not self._is_cut_short():
             try:
                 answered = await self._attempt(stream, speech, calls)
@@ -340,6 +351,7 @@ class TurnRun:
                 outcome=outcome if dead is None else dead,
             )
             turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead, account=account))
+        self._dead = dead
         return await self._deliver(stream, outcome)
 
     async def _deliver(self, stream: ReplyStream, outcome: str) -> str:
@@ -352,15 +364,18 @@ class TurnRun:
             if lease.attempt < self._services.attempts:
                 await self._mailbox.release(lease, delay_s=self._delay_s(failure))
                 return "undelivered"
-            await self._mailbox.done(lease, dead="undeliverable")
-            return "undeliverable"
+            return await self._undelivered("undeliverable")
         except Permanent as failure:
             log.error("reply_undeliverable", reason=failure.reason)
-            await self._mailbox.done(lease, dead=f"undeliverable: {failure.reason}")
-            return "undeliverable"
+            return await self._undelivered(f"undeliverable: {failure.reason}")
         self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
+
+    async def _undelivered(self, reason: str) -> str:
+        await self._mailbox.done(self._turn.lease, dead=reason)
+        self._dead = reason
+        return "undeliverable"
 
     async def _later(self, stream: ReplyStream, failure: Transient) -> str:
         """Back to the agenda, unless this was the last attempt or the wait would be longer than a turn may take."""
@@ -400,6 +415,8 @@ class TurnRun:
                 return await self._close(stream, words, outcome="stopped")
             case Interrupt.HUMAN:
                 return await self._close(stream, speech.so_far.strip(), outcome="human")
+            case Interrupt.BLOCKED:
+                return await self._close(stream, speech.so_far.strip(), outcome="blocked")
             case Interrupt.PAUSE:
                 return await self._close(stream, speech.so_far.strip(), outcome="paused")
             case Interrupt.STANDING if await is_paused(self._turn.lease.thread, self._services):
@@ -441,8 +458,15 @@ class TurnRun:
         self._renewed_at = time.monotonic()
         if order is not None:
             await self.interrupt(_INTERRUPTS[order])
-        elif self._services.standing.pause_of(self._turn.lease.thread) is not None:
-            await self.interrupt(Interrupt.STANDING)
+        elif (standing := self._standing()) is not None:
+            await self.interrupt(standing)
+
+    def _standing(self) -> Interrupt | None:
+        """Why a standing order keeps this turn from being answered."""
+        thread, standing = self._turn.lease.thread, self._services.standing
+        if standing.pause_of(thread) is not None:
+            return Interrupt.STANDING
+        return None if standing.hears(thread, self._turn.author) else Interrupt.BLOCKED
 
     async def hear(self) -> None:
         """Something was published about this thread: an order, or mail that may join."""

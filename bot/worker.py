@@ -12,6 +12,7 @@ from contextlib import aclosing
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from bot.claimed import author_of
 from bot.errors import LeaseLost, Transient, UnknownVersion
 from bot.messages import ThreadKey
 from bot.observe import RUNNING
@@ -164,7 +165,9 @@ class Worker:
             if refund:
                 await services.mailbox.release(lease, delay_s=BACKOFF_S[-1], refund=True)
             elif lease.attempt > GIVE_UP * services.attempts:
-                await services.mailbox.done(lease, dead=f"undeliverable: {FAULT}" if lease.committed else FAULT)
+                reason = f"undeliverable: {FAULT}" if lease.committed else FAULT
+                await services.mailbox.done(lease, dead=reason)
+                await services.troubles.given_up(lease.thread, author_of(entry.turn for entry in lease.mail), reason)
             else:
                 delay_s = BACKOFF_S[min(lease.attempt, len(BACKOFF_S)) - 1]
                 await services.mailbox.release(lease, delay_s=delay_s, fault=FAULT)
@@ -189,7 +192,7 @@ class Worker:
                 await asyncio.sleep(REDIS_DOWN_S)
 
     async def _obey(self) -> None:
-        """Bring a pause of many threads to those that are being answered."""
+        """Bring a pause of many threads, or a block, to those that are being answered."""
         while True:
             await self._services.standing.changed()
             await asyncio.gather(*(run.renew() for run in list(self._runs.values())))

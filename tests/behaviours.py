@@ -293,6 +293,7 @@ ROLES = (
     ),
     Behaviour("roles.rolling", "A rolling restart under load loses and doubles nothing.", "issue 6, F06"),
     Behaviour("roles.workers_away", "Without workers everything is accepted, and answered later in order.", "F21"),
+    Behaviour("roles.switch", "The switch ends running answers on every worker process within a second.", "issue 6"),
     Behaviour("roles.refused", "Processes that could not work together are refused with the mend.", "issue 6"),
 )
 
@@ -506,6 +507,7 @@ DESK = (
     Behaviour("desk.block", "A blocked person is told once and not heard.", "issue 6"),
     Behaviour("desk.verify_reset", "A proof can be taken back, and tries are counted anew.", "issue 6"),
     Behaviour("desk.letters", "A given-up question is retried once, by an order of its own tenant.", "F19"),
+    Behaviour("desk.troubles", "A given-up turn and a failed tool reach the team, once an hour each.", "issue 6"),
     Behaviour("desk.private", "What is quoted to the team is kept on the record alone.", "issue 6, retention"),
     Behaviour("desk.reset", "A thread begins anew and its old record is kept.", "issue 6"),
     Behaviour("desk.transcript", "A transcript is a file for one person in which nothing is alive.", "issue 6"),
@@ -531,6 +533,11 @@ SLACK = (
         "slack.acknowledged",
         "Slack is told 200 only for what is stored, and never later than two seconds.",
         "F07, F08, facts/reliability 1",
+    ),
+    Behaviour(
+        "slack.shed",
+        "What is more than can be taken at a time is told so at once, and is stored once when it comes again.",
+        "issue 4, acknowledgement under load",
     ),
     Behaviour("slack.sockets", "Sockets that are told to go, or cut, lose nothing and double nothing.", "F42"),
     Behaviour(
@@ -667,7 +674,16 @@ DISCORD = (
         "A missing intent ends with the switch to set; a token that was reset is not tried again, and readiness tells.",
         "F54",
     ),
-    Behaviour("discord.readyz", "Readiness follows the gateway.", "issue 5, scale"),
+    Behaviour(
+        "discord.readyz",
+        "Readiness follows the gateway, and says what is the matter: a shard, its heartbeat, or what waits too long.",
+        "issue 5, scale",
+    ),
+    Behaviour(
+        "discord.filtered",
+        "An answer that a server's filters block is told to the customer, and is a dead letter with the reason.",
+        "issue 5, ways in",
+    ),
     Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
     Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),
     Behaviour(

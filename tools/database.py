@@ -164,6 +164,10 @@ async def migrate(url: str) -> None:
 
 
 async def _upgrade(engine: AsyncEngine) -> None:
+    # Nearly always there is nothing to do, and then nobody is waited for who holds the database.
+    async with engine.connect() as connection, connection.begin():
+        if await connection.run_sync(_is_current):
+            return
     async with engine.connect() as connection:
         await connection.execution_options(frontdesk_writes=True)
         async with connection.begin():
@@ -173,16 +177,29 @@ async def _upgrade(engine: AsyncEngine) -> None:
             await connection.run_sync(_to_head)
 
 
-def _to_head(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if newer := set(MigrationContext.configure(connection).get_current_heads()) - known:
+def _is_current(connection: Connection) -> bool:
+    """Whether the tables are as this version knows them, or newer."""
+    scripts = ScriptDirectory.from_config(_config())
+    there = set(MigrationContext.configure(connection).get_current_heads())
+    if newer := there - {script.revision for script in scripts.walk_revisions()}:
         # Migrations only add, so that workers of the version before go on beside those of the next one.
         log.warning("database_is_newer", revisions=sorted(newer))
+        return True
+    return there == set(scripts.get_heads())
+
+
+def _to_head(connection: Connection) -> None:
+    if _is_current(connection):  # another process was faster
         return
+    config = _config()
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def parse_url(url: str) -> URL:

@@ -70,13 +70,15 @@ _OPENED = datetime(2024, 11, 1, 9, 0, tzinfo=UTC)
 
 
 async def fill(database: Database, *, tenant: str = "default", hash_key: Callable[[str], str] = hash_key) -> None:
-    """Put in what is missing; what is there stays as it is.
+    """Put the shop in, unless it is there: it comes in one transaction.
 
     Args:
         hash_key: what is kept of a key; it is slow on purpose, and who fills many shops may remember its results.
     """
     wanted = {fold_username(username): (username, key) for username, key in _KEYS.items()}
     known = await database.read(lambda connection: _usernames(connection, tenant))
+    if wanted.keys() <= known:
+        return  # and nobody is waited for who writes at this moment
     hashes = {
         folded: await asyncio.to_thread(hash_key, key) for folded, (_, key) in wanted.items() if folded not in known
     }

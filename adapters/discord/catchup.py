@@ -135,6 +135,8 @@ class Catchup:
                     after, count = int(message["id"]), count + 1
                 if len(page) < PAGE:
                     break
+            else:
+                log.warning("discord_not_all_read_again", messages=count)
         except Refused as refused:
             log.info("discord_not_read_again", code=refused.code)
         finally:

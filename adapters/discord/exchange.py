@@ -57,8 +57,9 @@ class Exchange:
         return self._is_deferred
 
     async def open(self, modal: Json) -> bool:
-        """Open a form on the person's screen."""
-        return await self._first({"type": _MODAL, "data": modal})
+        """Open a form on the person's screen; what is told then is a message of its own."""
+        self._is_deferred = self._is_told = await self._first({"type": _MODAL, "data": modal})
+        return self._is_deferred
 
     async def tell(self, text: str, files: Sequence[File] = ()) -> None:
         """Tell the person something: as the answer, or by direct message when it is too late for that."""

@@ -23,6 +23,7 @@ from discord.gateway import DiscordWebSocket
 from discord.state import AutoShardedConnectionState
 
 from adapters.discord.limits import Limits
+from adapters.discord.pulse import Pulse, feel, trouble
 from adapters.discord.rest import Client, to_error
 from adapters.discord.settings import DiscordSettings
 from bot.errors import ConfigError, Transient
@@ -47,8 +48,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 SETTLED_S = 60.0
 """A session that lasted so long was a good one: the pause begins anew."""
 
-FRESH_S = 90.0
-"""An acknowledged heartbeat is due every forty seconds or so; after twice that nothing can be coming in."""
+SILENT_S = 60.0
+"""A connection on which nothing came for this long, not even an acknowledgement, is given up for another one."""
 
 _RAW = ("MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "INTERACTION_CREATE")
 """Events of which discord.py makes nothing that we use."""
@@ -77,11 +78,20 @@ class Identify:
 
     def __init__(self, state: SharedState) -> None:
         self._state = state
+        self.waits_for = ""
+        """What a shard waits for, in a word; nothing when none waits long."""
 
     async def turn(self, shard: int, concurrency: int, remaining: int, reset_s: float, shards: int) -> None:
         """Wait until this shard may identify."""
+        try:
+            await self._turn(shard, concurrency, remaining, reset_s, shards)
+        finally:
+            self.waits_for = ""
+
+    async def _turn(self, shard: int, concurrency: int, remaining: int, reset_s: float, shards: int) -> None:
         if remaining <= IDENTIFY_RESERVE:
             log.error("discord_identify_budget", remaining=remaining, reset_s=reset_s)
+            self.waits_for = "discord_identify_budget"
             await asyncio.sleep(reset_s)
         while True:
             try:
@@ -89,6 +99,7 @@ class Identify:
                 if (over := recent - OFTEN * max(1, shards)) > 0:
                     pause_s = min(OFTEN_S / 2, 2.0 ** min(over, 10))
                     log.warning("discord_identifies_often", recent=recent, pause_s=pause_s)
+                    self.waits_for = "discord_identifies_often"
                     await asyncio.sleep(pause_s)
                 key = f"identify/{shard % max(1, concurrency)}"
                 while not await self._state.compare_and_set(key, None, b"1", ttl_s=IDENTIFY_S):  # noqa: ASYNC110
@@ -118,12 +129,15 @@ class Session(discord.AutoShardedClient):
             intents=intents,
             shard_ids=list(settings.shard_ids) or None,  # type: ignore[arg-type]  # None is what it is when not given
             shard_count=settings.shard_count,
+            heartbeat_timeout=SILENT_S,
             shard_connect_timeout=None,  # waiting for the turn to identify takes as long as it takes
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             allowed_mentions=discord.AllowedMentions.none(),
         )
+        self.serves: list[int] = []
+        """The shards of this process, once their number is known."""
         self._leaving: set[asyncio.Future[None]] = set()
         self._sockets: dict[int | None, DiscordWebSocket] = {}
         self._connection._update_references = self._meet  # type: ignore[method-assign]  # noqa: SLF001
@@ -141,7 +155,7 @@ class Session(discord.AutoShardedClient):
         self.shard_count = self._settings.shard_count or count
         self._connection.shard_count = self.shard_count
         shards = self.shard_ids or list(range(self.shard_count))
-        self._connection.shard_ids = shards
+        self._connection.shard_ids = self.serves = shards
         for shard in shards:
             if not self.is_closed():
                 await self.launch_shard(yarl.URL(self._settings.gateway_url or url), shard, initial=True)
@@ -168,6 +182,10 @@ class Session(discord.AutoShardedClient):
             self._leave(shard)
         if self._leaving:
             await asyncio.wait(self._leaving)
+
+    def pulse(self, shard: int) -> Pulse:
+        """How the connection of a shard does that had a session before."""
+        return feel(self._get_websocket(shard_id=shard))
 
     def _meet(self, ws: DiscordWebSocket) -> None:
         """Note the connection of a shard from its first moment: until it identified, discord.py keeps it nowhere."""
@@ -224,7 +242,8 @@ class Gateway:
         self._heard = heard
         self._session: Session | None = None
         self._reason = "discord_not_running"
-        self._was_ready = False
+        self._ready: set[int] = set()
+        """Shards that had a session in this life of the client."""
 
     async def run(self) -> None:
         """Hold a session until cancelled, or for ever silent once Discord refuses the token.
@@ -259,21 +278,26 @@ class Gateway:
         Raises:
             Transient: they cannot.
         """
-        session = self._session
-        if session is None or not self._was_ready:
-            raise Transient(self._reason)
-        latencies = session.latencies
-        if not latencies:
-            raise Transient("discord_connecting")
-        silent = [shard for shard, latency in latencies if latency != latency or latency > FRESH_S]
-        if silent:
-            raise Transient(f"discord_shards_silent: {', '.join(map(str, silent))}")
+        if self._session is None or not self._ready:
+            raise Transient(self._identify.waits_for or self._reason)
+        if reason := trouble(self.serves, self.pulses()):
+            raise Transient(reason)
 
-    def hearing(self) -> dict[int, float]:
-        """The shards that hear at this moment, and their latency in seconds."""
-        if self._session is None or not self._was_ready:
+    @property
+    def serves(self) -> list[int]:
+        """The shards of this process, as far as they are known."""
+        return self._session.serves if self._session is not None else []
+
+    def pulses(self) -> dict[int, Pulse]:
+        """The shards that have a session, and how their connections do."""
+        session = self._session
+        if session is None:
             return {}
-        return {shard: latency for shard, latency in self._session.latencies if latency <= FRESH_S}
+        return {shard: session.pulse(shard) for shard, _ in session.latencies if shard in self._ready}
+
+    def hearing(self) -> list[int]:
+        """The shards that hear at this moment."""
+        return [shard for shard, pulse in self.pulses().items() if pulse.is_felt]
 
     def shard_of(self, guild: str) -> int:
         """The shard that serves a server."""
@@ -285,12 +309,13 @@ class Gateway:
         try:
             await session.start(self._settings.token.get_secret_value())
         finally:
-            self._session, self._was_ready = None, False
+            self._session = None
+            self._ready.clear()
             await session.close()
 
     def _hear(self, event: str, data: Json) -> None:
         if event == "READY":
-            self._was_ready = True
+            self._ready.add(int((data.get("shard") or (0,))[0]))
         self._heard(event, data)
 
     def _judge(self, error: Exception) -> str:

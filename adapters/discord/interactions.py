@@ -20,7 +20,14 @@ from adapters.discord.inbound import DIRECT, PLATFORM, moment, to_command_text
 from adapters.discord.places import Place
 from adapters.discord.posts import Posts
 from adapters.discord.questions import Questions
-from adapters.discord.render import Pressed, parse_custom_id, render_modal, render_receipt_form, title_of
+from adapters.discord.render import (
+    Pressed,
+    parse_custom_id,
+    render_modal,
+    render_receipt_form,
+    render_why_form,
+    title_of,
+)
 from adapters.discord.rest import Refused, Rest
 from adapters.discord.threads import Threads
 from bot.errors import Permanent, Transient
@@ -98,7 +105,7 @@ class Interactions:
 
     def _works(self, kind: int) -> dict[str, Callable[[Exchange, Json, Pressed], Coroutine[None, None, None]]]:
         if kind == _MODAL:
-            return {"form": self._form_submitted, "receipt": self._questions.receipt}
+            return {"form": self._form_submitted, "receipt": self._questions.receipt, "why": self._explained}
         return {
             "form": self._form_wanted,
             "up": self._answer_button,
@@ -129,9 +136,10 @@ class Interactions:
 
     async def _answer_button(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
         """A button under an answer: bound to a conversation of this place, to a turn and to a person."""
-        if not await exchange.acknowledge():
-            return
         channel, root, turn, owner = pressed.values
+        asks_why = pressed.what == "down" and exchange.person == owner
+        if not await (exchange.open(render_why_form(*pressed.values)) if asks_why else exchange.acknowledge()):
+            return
         place = await self._callers.place(data)
         key = ThreadKey(platform=PLATFORM, space=place.guild or DIRECT, channel=channel, root=root)
         is_here = channel in (place.id, place.parent) and place.guild == str(data.get("guild_id") or "")
@@ -159,6 +167,26 @@ class Interactions:
         outcome = await self._callers.bring(event)
         if outcome.text or outcome.verdict is Verdict.BUSY:
             await tell(exchange, outcome)
+
+    async def _explained(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
+        """What was wrong with an answer, of whoever voted so and for the place in which they did."""
+        if not await exchange.defer():
+            return
+        channel, root, turn, owner = pressed.values
+        place = await self._callers.place(data)
+        if exchange.person != owner or channel not in (place.id, place.parent):
+            await exchange.tell(FORM_NOT_YOURS)
+            return
+        event = VoteCast(
+            thread=ThreadKey(platform=PLATFORM, space=place.guild or DIRECT, channel=channel, root=root),
+            author=await self._callers.person(data),
+            event_ids=(f"{PLATFORM}:{exchange.id}",),
+            at=moment(exchange.id),
+            turn=int(turn),
+            value=-1,
+            comment=next((str(item.get("value") or "").strip() for item in inputs(data)), ""),
+        )
+        await tell(exchange, await self._callers.bring(event))
 
     async def _go_private(self, exchange: Exchange, key: ThreadKey, place: Place, author: Person) -> None:
         """Move a conversation into a private thread; whoever writes in the old one begins another conversation."""

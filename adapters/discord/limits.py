@@ -31,6 +31,8 @@ _KEPT = 2_048
 
 _GLOBAL = "global"
 _PATIENCE_S = 60.0
+_LONG_S = 20.0
+"""Who has to wait longer, as in a channel with slow mode, is told for how long instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,10 @@ class Limits:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 for key in (_GLOBAL, f"empty/{route}"):
-                    while (until := await self._state.get(key)) is not None:  # noqa: ASYNC110 - it is elsewhere
-                        await asyncio.sleep(min(5.0, max(0.01, float(until) - time.time())))
+                    while (until := await self._state.get(key)) is not None:
+                        if (left_s := float(until) - time.time()) > _LONG_S:
+                            raise Transient("discord_rate_limited", retry_after_s=left_s)
+                        await asyncio.sleep(min(5.0, max(0.01, left_s)))
         except TimeoutError:
             raise Transient("discord_rate_limited") from None
 

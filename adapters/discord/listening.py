@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from prometheus_client import Gauge
 
 from adapters.discord import commands
 from adapters.discord.atlas import Atlas
@@ -18,6 +17,7 @@ from adapters.discord.interactions import Interactions
 from adapters.discord.lanes import Lanes
 from adapters.discord.permissions import invite_url
 from adapters.discord.posts import Posts
+from adapters.discord.pulse import BEHIND, WAITING, lateness
 from adapters.discord.questions import Questions
 from adapters.discord.reader import Reader
 from adapters.discord.reception import Reception
@@ -29,10 +29,6 @@ from bot.ports import Intake, Resources
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
-
-LATENCY = Gauge("frontdesk_discord_latency_seconds", "From a heartbeat to its acknowledgement.", ["shard"])
-WAITING = Gauge("frontdesk_discord_events_waiting", "Events of Discord's that are not in intake yet.")
-BEHIND = Gauge("frontdesk_discord_channels_behind", "Channels that are still to be read again after an outage.")
 
 
 class Listening:
@@ -89,27 +85,29 @@ class Listening:
                 for message in data["ids"]:
                     self._deleted(str(data["channel_id"]), str(message))
 
-    async def stay_alive(self, hearing: Callable[[], dict[int, float]], *, staff_is_named: bool) -> None:
+    async def stay_alive(self, hearing: Callable[[], list[int]], *, staff_is_named: bool) -> None:
         """Tell Discord the commands, and remember from time to time that nothing was missed up to now.
 
         Args:
-            hearing: shard -> latency of those that hear at this moment.
+            hearing: tells the shards that hear at this moment.
         """
         await self._identified.wait()
         if self._application:
             log.info("discord_invite", url=invite_url(self._application))
             self._lanes.spawn(self._tell_commands(staff_is_named))
         while True:
-            heard = hearing()
-            for shard, latency_s in heard.items():
-                LATENCY.labels(shard=str(shard)).set(latency_s)
-            WAITING.set(self._lanes.depth)
-            BEHIND.set(self._catchup.pending)
             try:
-                await self._catchup.alive(list(heard))
+                await self._catchup.alive(hearing())
             except Transient as failure:
                 log.info("discord_alive_untold", reason=failure.reason)
             await asyncio.sleep(ALIVE_EVERY_S)
+
+    def late(self) -> str:
+        """Whether what was heard or missed waits for too long, in a few words; tells the gauges, too."""
+        events, channels = self._lanes.depth, self._catchup.pending
+        WAITING.set(events)
+        BEHIND.set(channels)
+        return lateness(self._lanes.taken_until, events, channels)
 
     async def aclose(self) -> None:
         """Stop; what was not taken is read again by the next session."""

@@ -14,11 +14,13 @@ from adapters.discord.inbound import DIRECT, PLATFORM
 from adapters.discord.limits import Limits
 from adapters.discord.listening import Listening
 from adapters.discord.posts import Posts
+from adapters.discord.pulse import measure
 from adapters.discord.reader import Reader
 from adapters.discord.reply import DiscordReply
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings, read_settings
 from adapters.discord.threads import Threads
+from bot.errors import Transient
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import Card, Examination, Form, Intake, Lease, Resources
 from bot.tasks import end
@@ -58,6 +60,7 @@ class DiscordPlatform:
             keep_s=settings.keep_s,
         )
         self._gateway: Gateway | None = None
+        self._listening: Listening | None = None
 
     async def run(self, intake: Intake) -> None:
         """Bring what happens on Discord to `intake` until cancelled.
@@ -65,7 +68,7 @@ class DiscordPlatform:
         Raises:
             ConfigError: Discord refuses what the settings ask for.
         """
-        listening = Listening(
+        self._listening = listening = Listening(
             self._rest, self._atlas, self._threads, self._reader, self._posts, self._files, self._resources, intake
         )
         self._gateway = gateway = Gateway(
@@ -76,7 +79,7 @@ class DiscordPlatform:
         try:
             await gateway.run()
         finally:
-            self._gateway = None
+            self._gateway = self._listening = None
             await end(beat)
             await listening.aclose()
             await self.aclose()
@@ -126,9 +129,15 @@ class DiscordPlatform:
         return ()
 
     async def ping(self) -> None:
-        """Whether the gateway brings events, if it is this process that holds a session."""
-        if self._gateway is not None:
-            self._gateway.ping()
+        """Whether the gateway brings events and they are taken, if it is this process that holds a session."""
+        gateway, listening = self._gateway, self._listening
+        if gateway is None or listening is None:
+            return
+        measure(gateway.serves, gateway.pulses())
+        late = listening.late()
+        gateway.ping()
+        if late:
+            raise Transient(late)
 
     async def examine(self) -> Examination:
         """Look at the token, the intents, the servers and what the bot may do in their channels."""

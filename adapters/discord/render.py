@@ -136,6 +136,27 @@ def render_modal(form_id: str, title: str, fields: Mapping[str, str]) -> Json:
     }
 
 
+def render_why_form(*bound: str) -> Json:
+    """The form in which somebody may say what was wrong with an answer; it is bound as the button was."""
+    return {
+        "custom_id": custom_id("why", *bound),
+        "title": "What was wrong?",
+        "components": [
+            {
+                "type": _LABEL,
+                "label": "Your vote counts. What should be better?",
+                "component": {
+                    "type": _TEXT_INPUT,
+                    "custom_id": "comment",
+                    "style": 2,
+                    "required": False,
+                    "max_length": 1_000,
+                },
+            }
+        ],
+    }
+
+
 def render_receipt_form(custom: str) -> Json:
     """The form with which a file is handed in: it needs neither a public message nor the right to read messages."""
     return {

@@ -23,9 +23,20 @@ from adapters.discord.render import (
     render_answer_buttons,
     render_part,
     render_stop_button,
+    render_text,
     to_parts,
 )
-from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, THREAD_LOCKED, UNKNOWN_MESSAGE, Refused, Rest, route_of
+from adapters.discord.rest import (
+    ARCHIVED,
+    AUTOMOD,
+    EDITED_TOO_OFTEN,
+    LINK_FILTER,
+    THREAD_LOCKED,
+    UNKNOWN_MESSAGE,
+    Refused,
+    Rest,
+    route_of,
+)
 from adapters.discord.threads import Threads, Venue, is_closed
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import LeaseLost, Permanent, Transient
@@ -51,6 +62,8 @@ OWNER = "owner"
 
 NONCE_S = 120.0
 """Discord keeps nonces for "a few minutes"; after this time a message is looked for instead."""
+
+HELD_BACK = "This server's filters held my answer back. Please write to me in a direct message, or tell a moderator."
 
 LAST_WRITE_S = 10.0
 _LOOKED_AT = 50
@@ -105,7 +118,13 @@ class DiscordReply:
             body = render_part(part, addressee=reply.addressee)
             if index == len(parts) - 1:
                 body["components"] = self._buttons(await self._open(), reply)
-            await self._show(index, body, part)
+            try:
+                await self._show(index, body, part)
+            except Refused as refused:
+                if refused.code in (AUTOMOD, LINK_FILTER):
+                    said = render_text(HELD_BACK, addressee=reply.addressee) | {"components": []}
+                    await self._show(index, said, Part(content=HELD_BACK))
+                raise
         await self._remove_from(len(parts))
 
     def _buttons(self, place: Venue, reply: Reply) -> list[Json]:

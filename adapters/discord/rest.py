@@ -34,6 +34,10 @@ EDITED_TOO_OFTEN = 30_046
 ANSWERED = 40_060
 NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED = 50_001, 50_013, 50_007, 50_083
 THREAD_EXISTS, THREAD_LOCKED = 160_004, 160_005
+AUTOMOD, LINK_FILTER = 200_000, 240_000
+
+_NAMES = {AUTOMOD: "discord_blocked_by_automod", LINK_FILTER: "discord_blocked_by_link_filter"}
+"""What an operator can mend is named; the other numbers stand in Discord's documentation."""
 
 _EXEMPT = ("/interactions/", "/webhooks/")
 """Routes that the limit for all routes does not count, and whose buckets are one interaction's own."""
@@ -43,7 +47,7 @@ class Refused(Permanent):
     """Discord understood the request and refuses it; `code` is its own error code, `status` the one of HTTP."""
 
     def __init__(self, status: int, code: int) -> None:
-        super().__init__(f"discord_{code or status}")
+        super().__init__(_NAMES.get(code, f"discord_{code or status}"))
         self.status = status
         self.code = code
 
@@ -58,7 +62,7 @@ class Client(HTTPClient):
     def __init__(self, settings: DiscordSettings, limits: Limits) -> None:
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._heard)
-        super().__init__(asyncio.get_running_loop(), http_trace=trace)
+        super().__init__(asyncio.get_running_loop(), http_trace=trace, max_ratelimit_timeout=REQUEST_S)
         self._settings = settings
         self._limits = limits
         # Its warnings quote addresses, and those of interactions hold tokens; `Limits` tells the same without.

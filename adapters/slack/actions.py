@@ -17,7 +17,7 @@ from adapters.slack.markup import to_command_text
 from adapters.slack.people import People
 from adapters.slack.posts import Line, Posts
 from adapters.slack.presses import Pressed, read_action, read_submission
-from adapters.slack.render import CARD, FORM, HUMAN, SUPPORT, VOTE, support_view
+from adapters.slack.render import CARD, FORM, HUMAN, SUPPORT, VOTE, WHY, support_view, why_view
 from adapters.slack.words import Words
 from bot.admin import COMMANDS
 from bot.messages import ButtonPressed, CommandGiven, Person, ThreadKey, VoteCast
@@ -77,6 +77,9 @@ class Actions:
         author = await self._people.person(me, pressed.user, pressed.user_team)
         if pressed.action == FORM:
             return await self._forms.submit(pressed, typed, author, me)
+        if pressed.action == WHY:
+            await self._vote(pressed, me, author, typed.get("comment", "").strip())
+            return None
         if pressed.action == SUPPORT and (thread := _thread(pressed.value, me)) is not None:
             text = f"{typed.get('action', '')} {typed.get('text', '')}".strip()
             await self._give(pressed, thread, author, text)
@@ -117,7 +120,8 @@ class Actions:
         )
         self._told(pressed, thread, await self._events.bring(button))
 
-    async def _vote(self, pressed: Pressed, me: Installation, author: Person) -> None:
+    async def _vote(self, pressed: Pressed, me: Installation, author: Person, comment: str = "") -> None:
+        """Keep a vote; who is not content may say why, in a modal that asks for nothing."""
         sign, _, rest = pressed.value.partition(" ")
         name, _, turn = rest.partition(" ")
         thread = _thread(name, me)
@@ -130,8 +134,11 @@ class Actions:
             at=pressed.at,
             turn=int(turn),
             value=int(sign),
+            comment=comment,
         )
         self._told(pressed, thread, await self._events.bring(vote))
+        if pressed.action == VOTE and vote.value < 0:
+            self._errands.send(self._open(pressed, thread, why_view(pressed.value)), "why")
 
     def _told(self, pressed: Pressed, thread: ThreadKey, outcome: Outcome) -> None:
         if outcome.text or outcome.file is not None:

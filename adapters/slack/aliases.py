@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
+from typing import TypeVar
+
 from adapters.slack.inbound import Place
 from bot.ports import SharedState
 
@@ -10,27 +15,47 @@ TOGETHER_S = 8.0
 
 KEPT_S = 30 * 86_400.0
 
+UNMOVED_S = 5.0
+"""How long this process believes that a channel has the name by which we know it."""
+
+_REMEMBERED = 20_000
+
+_T = TypeVar("_T")
+
 
 class Aliases:
     """Names that lead to others.
 
     A private channel that becomes shared gets another id, for ever. Every key of ours goes on with the one it was first
     known by: events are mapped to it on their way in, and calls to Slack's current one on their way out.
+
+    What an event waits for is remembered. A name that leads to another does so for good, and so does a message that has
+    joined a conversation or begun one. Only that a channel has not moved can become wrong, for `UNMOVED_S`, and only
+    where Slack used the new id before it told of it: nobody looks for that id earlier.
     """
 
     def __init__(self, state: SharedState) -> None:
         self._state = state
+        self._known: dict[str, tuple[float, str]] = {}
+        self._roots: dict[str, str] = {}
 
     async def moved(self, team: str, old: str, new: str) -> None:
         """Slack has another id for a channel from now on."""
         first = await self.known(team, old)
         await self._state.set(f"alias/known/{team}/{new}", first.encode())
+        _remember(self._known, f"{team}/{new}", (math.inf, first))
         await self._state.set(f"alias/current/{team}/{first}", new.encode())
 
     async def known(self, team: str, channel: str) -> str:
         """The id by which we know a channel."""
-        stored = await self._state.get(f"alias/known/{team}/{channel}")
-        return channel if stored is None else stored.decode()
+        name, now = f"{team}/{channel}", time.monotonic()
+        until, known = self._known.get(name, (0.0, ""))
+        if now < until:
+            return known
+        stored = await self._state.get(f"alias/known/{name}")
+        found = (now + UNMOVED_S, channel) if stored is None else (math.inf, stored.decode())
+        _remember(self._known, name, found)
+        return found[1]
 
     async def current(self, team: str, channel: str) -> str:
         """The id that Slack has for a channel that we know."""
@@ -48,17 +73,32 @@ class Aliases:
         """
         if not place.is_direct:
             return place.root
-        joined = await self._state.get(f"alias/joined/{team}/{place.channel}/{place.root}")
+        name = f"{team}/{place.channel}/{place.root}"
+        if (remembered := self._roots.get(name)) is not None:
+            return remembered
+        if said and place.begins:
+            root = await self._joined_or_begun(team, place)
+        else:
+            joined = await self._state.get(f"alias/joined/{name}")
+            if joined is None:
+                return place.root  # which may have still to come, and to join another
+            root = joined.decode()
+        _remember(self._roots, name, root)
+        return root
+
+    async def _joined_or_begun(self, team: str, place: Place) -> str:
+        """The conversation that a message belongs to which stands in no thread."""
+        key, alias = self._open(team, place.channel), f"alias/joined/{team}/{place.channel}/{place.root}"
+        joined, begun = await asyncio.gather(self._state.get(alias), self._state.get(key))
         if joined is not None:
             return joined.decode()
-        if not said or not place.begins:
-            return place.root
-        key = self._open(team, place.channel)
-        if await self._state.compare_and_set(key, None, place.root.encode(), ttl_s=TOGETHER_S):
-            return place.root
-        root = (await self._state.get(key) or place.root.encode()).decode()
+        if begun is None:
+            if await self._state.compare_and_set(key, None, place.root.encode(), ttl_s=TOGETHER_S):
+                return place.root
+            begun = await self._state.get(key)
+        root = place.root if begun is None else begun.decode()
         if root != place.root:
-            await self._state.set(f"alias/joined/{team}/{place.channel}/{place.root}", root.encode(), ttl_s=KEPT_S)
+            await self._state.set(alias, root.encode(), ttl_s=KEPT_S)
         return root
 
     async def shown(self, team: str, channel: str) -> None:
@@ -67,3 +107,9 @@ class Aliases:
 
     def _open(self, team: str, channel: str) -> str:
         return f"alias/open/{team}/{channel}"
+
+
+def _remember(memory: dict[str, _T], name: str, value: _T) -> None:
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[name] = value

@@ -110,15 +110,18 @@ class Events:
         return outcome
 
     async def _said(self, said: Said, me: Installation) -> None:
-        channel = await self._aliases.known(me.team, said.place.channel)
-        rules = await self._resources.channel_rules(thread_key(me.team, channel, said.place.root))
-        people = mentioned(said.text)
-        opens = said.place.is_direct or rules.listening is Listening.EVERYTHING
-        if said.place.begins and not opens and me.bot_user not in people:
-            return  # nobody has spoken to us, and there is no thread in which we could take part
-        root = await self._aliases.root(me.team, said.place, said=True)
-        author, names = await asyncio.gather(
-            self._people.person(me, said.user, said.actor_team), self._people.names(me, people)
+        place, people = said.place, mentioned(said.text)
+        channel = await self._aliases.known(me.team, place.channel)
+        somewhere = thread_key(me.team, channel, place.root)
+        if not place.is_direct and place.begins and me.bot_user not in people:
+            rules = await self._resources.channel_rules(somewhere)
+            if rules.listening is not Listening.EVERYTHING:
+                return  # nobody has spoken to us, and there is no thread in which we could take part
+        rules, root, author, names = await asyncio.gather(
+            self._resources.channel_rules(somewhere),
+            self._aliases.root(me.team, place, said=True),
+            self._people.person(me, said.user, said.actor_team),
+            self._people.names(me, people),
         )
         thread = thread_key(me.team, channel, root)
         outcome = await self.bring(to_message(said, thread, author, me=me, names=names, rules=rules))

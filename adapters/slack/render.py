@@ -28,6 +28,7 @@ SECTION_CHARS = 2_900
 
 HUMAN = "human"
 VOTE = "vote"
+WHY = "vote_why"
 CARD = "card:"
 FORM = "form"
 SUPPORT = "support_actions"
@@ -199,6 +200,32 @@ def text_view(title: str, text: str) -> dict[str, Any]:
         "title": {"type": "plain_text", "text": title[:24]},
         "close": {"type": "plain_text", "text": "Close"},
         "blocks": [{"type": "section", "text": {"type": "plain_text", "text": text[:SECTION_CHARS]}}],
+    }
+
+
+def why_view(vote: str) -> dict[str, Any]:
+    """The modal in which somebody may say what was wrong with an answer; the hidden text is their vote."""
+    return {
+        "type": "modal",
+        "callback_id": WHY,
+        "private_metadata": vote,
+        "title": {"type": "plain_text", "text": "What was wrong?"},
+        "submit": {"type": "plain_text", "text": "Send"},
+        "close": {"type": "plain_text", "text": "Not now"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "comment",
+                "optional": True,
+                "label": {"type": "plain_text", "text": "Your vote counts already. What should be better?"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": "comment",
+                    "multiline": True,
+                    "max_length": 1000,
+                },
+            }
+        ],
     }
 
 

@@ -46,6 +46,7 @@ from bot.tasks import end
 from bot.tool import unchanging
 from bot.toolbox import Toolbox
 from bot.tracing import Tracer
+from bot.troubles import Troubles
 from bot.verification import Verification
 from bot.worker import Worker
 from tests.bench.crowd import PLATFORM, Crowd
@@ -135,7 +136,10 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             platforms={PLATFORM: crowd},
             loop=Loop(model),
             budgets=budgets,
-            modelless=Modelless(desk=desk, state=state.within("modelless"), tickets_per_day=5),
+            modelless=Modelless(
+                desk=desk, state=state.within("modelless"), announcements=announcements, tickets_per_day=5
+            ),
+            troubles=Troubles(state=state.within("troubles"), announcements=announcements),
             journal=journal,
             tracer=tracer,
             system=PROMPT,

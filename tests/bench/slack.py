@@ -64,6 +64,7 @@ class Site:
 
     slack: Slack
     redis: RedisServer
+    desk: Part
     url: str
     people: Sequence[Somebody]
     session: aiohttp.ClientSession
@@ -118,6 +119,12 @@ class Site:
         load.statuses[status] += 1
         return status
 
+    async def used(self) -> tuple[float, int]:
+        """What Frontdesk has used so far: seconds of CPU, and ways to Redis and back."""
+        with self.redis.client() as client:
+            ways = client.info("stats")["total_reads_processed"]
+        return (await self.desk.ask("used"))["cpu_s"], ways
+
     async def kept(self) -> Mapping[str, int]:
         """How often each message is in the mailbox."""
         connections = Connections(self.redis.url)
@@ -148,7 +155,7 @@ async def opened() -> AsyncIterator[Site]:
                 members = [Member(id=f"U0PERSON{n:03d}", name=f"Person {n}", team=ACME) for n in range(PEOPLE)]
                 people = [slack.person(member) for member in members]
                 url = f"{desk.told['url']}/slack/events"
-                yield Site(slack=slack, redis=redis, url=url, people=people, session=session)
+                yield Site(slack=slack, redis=redis, desk=desk, url=url, people=people, session=session)
 
 
 async def acknowledgement(house: House) -> list[Row]:
@@ -156,7 +163,9 @@ async def acknowledgement(house: House) -> list[Row]:
     async with opened() as site:
         first, steady, frozen = Load(), Load(), Load()
         await site.send(site.bodies(PEOPLE, first), first, again_s=(0.5,) * 20)  # who they are is known from here on
+        before = await site.used()
         await site.send(site.bodies(RATE * (4 if house.quick else 20), steady), steady, again_s=AGAIN_S)
+        after = await site.used()
         freeze_s = 3.0 if house.quick else 8.0
         bodies = site.bodies(round(RATE * (freeze_s + 2)), frozen)
         sending = asyncio.create_task(site.send(bodies, frozen, again_s=AGAIN_S))
@@ -170,7 +179,14 @@ async def acknowledgement(house: House) -> list[Row]:
     cuts = quantiles(milliseconds, n=100)
     note = f"p50 {cuts[49]:.1f}; a tenth sent twice, a fifth as message and mention"
     told = ", ".join(f"{status}: {count}" for status, count in sorted(frozen.statuses.items()))
+    requests = steady.statuses.total()
     return [
+        Row(
+            name="CPU of an event of Slack's, until it is acknowledged",
+            measured=(after[0] - before[0]) / requests * 1e3,
+            unit="ms",
+        ),
+        Row(name="… ways to Redis and back", measured=(after[1] - before[1]) / requests, unit="", target=5),
         Row(
             name=f"Slack is answered at {RATE} requests a second, p99",
             measured=cuts[98],

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -48,6 +50,11 @@ async def serving(redis_url: str, api_url: str, folder: Path) -> AsyncIterator[s
             await end(*doors)
 
 
+async def used() -> Mapping[str, Any]:
+    """What this process has used so far."""
+    return {"cpu_s": time.process_time()}
+
+
 async def main() -> None:
     """Work until standard input ends."""
     parser = argparse.ArgumentParser()
@@ -56,7 +63,7 @@ async def main() -> None:
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     async with serving(options.redis_url, options.api_url, options.folder) as url:
-        await obey({}, url=url)
+        await obey({"used": used}, url=url)
 
 
 if __name__ == "__main__":

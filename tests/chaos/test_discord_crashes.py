@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from adapters.discord.permissions import invite_url
 from tests.chaos.test_crashes import settled
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.faults import held_after
@@ -160,6 +161,7 @@ async def test_told_to_stop_in_mid_answer_it_completes_the_answer_and_says_good_
         assert town.server.answers(talk.place) == ["A whole answer."]
         await town.server.gateway.until_left()
         assert 1000 in town.server.gateway.closed
+        assert invite_url(str(town.server.world.app.id)) in leaving.printed
     assert await redis.zcard("frontdesk:{0}:due") == 0
 
 

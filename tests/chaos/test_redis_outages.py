@@ -220,11 +220,11 @@ async def test_a_redis_that_loads_a_large_file_is_waited_for(
     talks = [asyncio.create_task(customer.talk(4)) for customer in customers]
     await becomes(lambda: said(customers) >= 4)
     server.kill()
-    server.start({"key-load-delay": "400"})  # microseconds: as if the file had gigabytes
+    server.start({"key-load-delay": "1000"})  # microseconds: as if the file had gigabytes
     with server.client() as client:
         await becomes(lambda: is_loading(client))
-        await becomes(lambda: all(customer.refused for customer in customers))
         assert await status(process.url, "/readyz") == 503
+        await becomes(lambda: all(customer.refused for customer in customers))
     await asyncio.gather(*talks)
     assert refusals(customers) == {503}
     await kept.assert_answered(customers)

@@ -7,19 +7,23 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from bot.app import open_switch
+from bot.config import load
+from bot.conversation import AssistantTurn, Note, NoteTurn, Turn
 from tests.integration.test_cli import frontdesk
-from tests.servers.openai import Reply, Request, ScriptedModel, says
+from tests.servers.openai import Reply, Request, ScriptedModel, held, says
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis import RedisServer, serving
 from tests.stages.customers import Archive, Customer, archive, becomes, echoes, status
 from tests.stages.meters import Meters
-from tests.stages.play import environment
+from tests.stages.play import assert_whole, environment
 
 pytestmark = pytest.mark.timeout_s(90)
 
@@ -147,6 +151,50 @@ async def test_each_role_does_its_part_and_what_came_before_the_workers_is_answe
             assert await status(worker.url, "/login") == 404, "a worker serves no page"
             assert await Meters(worker.url).value("frontdesk_turns_total", outcome="answered") >= 4
         assert await meters.value("frontdesk_queue_ready") == 0
+
+
+@pytest.mark.behaviour("roles.switch")
+async def test_the_switch_ends_running_answers_on_every_worker_within_a_second(
+    variables: dict[str, str], kept: Archive, model: ScriptedModel, tmp_path: Path
+) -> None:
+    alone = {**variables, "WORKER_CONCURRENCY": "1"}
+    running = [held("Let me ", "go on."), held("Let me ", "go on.")]
+    model.plays(*running)
+    async with AsyncExitStack() as stack:
+        door, worker = await started(stack, alone, tmp_path)
+        other = await stack.enter_async_context(process("workers", alone, tmp_path))
+        customers = [Visitor(door.url) for _ in range(2)]
+        await asyncio.gather(*(customer.say("Hi") for customer in customers))
+        async with asyncio.timeout(20):
+            for reply in running:
+                await reply.pauses[0].reached.wait()
+        for one in (worker, other):
+            assert await Meters(one.url).value("frontdesk_turns_running") == 1, "each worker has one of the two"
+        switch = await stack.enter_async_context(open_switch(load(alone)))
+        ordered = datetime.now(UTC)
+        await switch.off()
+        for customer in customers:
+            async with asyncio.timeout(10):
+                while not (paused := await pauses(kept, customer)):
+                    await asyncio.sleep(0.02)
+            assert (paused[0] - ordered).total_seconds() < 1, "told by the transcript"
+        model.answers(echoes)
+        assert await switch.on() == 2
+        async with asyncio.timeout(20):
+            for customer in customers:
+                while not is_answered(await kept.turns(customer)):
+                    await asyncio.sleep(0.05)
+        assert_whole(await kept.turns(customers[0]))
+
+
+async def pauses(kept: Archive, customer: Visitor) -> list[datetime]:
+    """When answers of a conversation were cut short, as its record tells."""
+    turns = await kept.turns(customer)
+    return [turn.at for turn in turns if isinstance(turn, NoteTurn) and turn.note is Note.PAUSED]
+
+
+def is_answered(turns: list[Turn]) -> bool:
+    return isinstance(turns[-1], AssistantTurn) and turns[-1].text.startswith("Re:")
 
 
 @pytest.mark.behaviour("roles.refused")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY as METRICS
 from redis.asyncio import Redis
 
 from adapters.discord import gateway, limits, reply
@@ -325,6 +326,49 @@ async def test_who_takes_no_direct_messages_costs_one_dead_letter(
         (reason,) = await letters(stage, 1)
         assert "50007" in reason
         assert stage.server.buckets.invalid <= 12
+
+
+@pytest.mark.behaviour("discord.filtered")
+@pytest.mark.parametrize("streams", [False, True])
+async def test_what_automatic_moderation_blocks_is_told_to_the_customer_and_the_operator(
+    streams: bool, stage: DiscordStage, model: ScriptedModel
+) -> None:
+    await greeted(stage, model)
+    stage.server.world.blocked = "forbidden"
+    running = held("A ", "forbidden word.")
+    model.plays(running if streams else says("A forbidden word."))
+    await stage.say("say it")
+    if streams:
+        await stage.shown("A")
+        for pause in running.pauses:
+            pause.release()
+    assert await letters(stage, 1) == ["undeliverable: discord_blocked_by_automod"]
+    _, told = stage.server.answers(stage.place)
+    assert as_read(told) == as_read(reply.HELD_BACK)
+    (message,) = [m for m in stage.place.messages.values() if m.content == told]
+    assert message.buttons == []
+    model.plays(says("A word."))
+    stage.me.write(stage.place, "and now?")
+    assert await stage.answer() == "A word."
+
+
+@pytest.mark.behaviour("discord.limits")
+async def test_slow_mode_is_waited_for_without_asking_again(stage: DiscordStage, model: ScriptedModel) -> None:
+    """A minute between two messages: longer than a request may take, so that the thread is put away until then."""
+    await greeted(stage, model)
+    before, posted = undelivered(), len(stage.server.rest.made("POST", MESSAGES))
+    stage.server.faults.always("POST", MESSAGES, ratelimited(60.0))
+    model.plays(says("In a minute."))
+    await stage.say("now?")
+    await becomes(lambda: undelivered() == before + 1, within_s=WAIT_S)
+    backlog = await stage.app.mailbox.backlog()
+    assert (backlog.ready, backlog.open, backlog.dead) == (0, 1, 0)
+    assert len(stage.server.rest.made("POST", MESSAGES)) - posted == 1
+
+
+def undelivered() -> float:
+    """Turns whose answer waits to be delivered."""
+    return METRICS.get_sample_value("frontdesk_turns_total", {"outcome": "undelivered"}) or 0.0
 
 
 async def stage_direct(stage: DiscordStage, model: ScriptedModel) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
-from bot.sentences import CHANGE_YOUR_KEY
+from bot.admin import COMMANDS
+from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
 from tests.servers.discord import ChannelType, P
-from tests.servers.discord.faults import fails, unavailable
+from tests.servers.discord.faults import fails, held_after, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
 from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, as_read, discord_stage
@@ -466,6 +469,47 @@ async def test_a_conversation_goes_on_privately_and_nobody_else_reads_along(
     assert "Only you see this." not in stage.town.people[BEN].reads(stage.place)
 
 
+@pytest.mark.behaviour("discord.private")
+async def test_what_begins_in_a_channel_that_is_set_so_goes_on_in_private(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    world, robin = stage.server.world, stage.town.people[ROBIN]
+    await stage.server.until(lambda: world.app.syncs)
+    assert await robin.command(stage.town.channel, "support", command="channel private on").says()
+    model.plays(says("Only you see this."))
+    stage.me.write(stage.town.channel, f"{stage.server.mention} my order is 123123")
+    (private,) = await stage.server.until(
+        lambda: [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    )
+    await stage.server.until(lambda: "Only you see this." in stage.me.reads(private))
+    assert stage.town.people[BEN].sees(private) == []
+    assert stage.server.answers(stage.town.channel) == []
+    assert not [c for c in world.channels.values() if c.type is ChannelType.PUBLIC_THREAD]
+
+
+@pytest.mark.behaviour("discord.limits", "discord.long")
+async def test_one_edit_is_under_way_at_a_time_and_the_last_one_has_the_whole_text(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    """What the platform is slow to confirm holds up no text, and no other edit is sent beside it."""
+    words = ["Well, ", *(f"and {letter} " for letter in "abcdefghijklmnopqrstuvwxyz"), "is all."]
+    running = held(*words)
+    model.plays(running)
+    await stage.say("talk a lot")
+    await stage.shown("Well")
+    edit = stage.server.faults.next("PATCH", r"/channels/\d+/messages/\d+", held_after())
+    for pause in running.pauses:
+        pause.release()
+    await edit.reached.wait()
+    async with asyncio.timeout(WAIT_S):
+        while not any(isinstance(turn, AssistantTurn) for turn in await record(stage)):
+            await asyncio.sleep(0.02)
+    assert len(stage.server.rest.made("PATCH", r"/channels/\d+/messages/\d+")) == 1
+    edit.release()
+    assert await stage.answer() == "".join(words)
+    assert len(stage.server.answers(stage.place)) == 1
+
+
 @pytest.mark.behaviour("discord.buttons")
 async def test_a_vote_is_kept_and_only_its_giver_is_told(stage: DiscordStage, model: ScriptedModel) -> None:
     model.plays(says("Hello!"))
@@ -476,6 +520,30 @@ async def test_a_vote_is_kept_and_only_its_giver_is_told(stage: DiscordStage, mo
     assert "Thank you" in await pressed.says()
     assert "Thank you" not in stage.town.people[BEN].reads(stage.place)
     assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("discord.buttons")
+async def test_who_is_not_content_may_say_why_and_need_not(
+    stage: DiscordStage, model: ScriptedModel, tmp_path: Path
+) -> None:
+    def votes() -> list[tuple[int, int, str]]:
+        with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
+            rows = database.execute("SELECT turn, value, comment FROM votes").fetchall()
+        return [(int(turn), int(value), str(comment)) for turn, value, comment in rows]
+
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    (down,) = [b["custom_id"] for b in answer.buttons if (b.get("emoji") or {}).get("name") == "👎"]
+    pressed = await stage.me.press_id(answer, down).answered()
+    assert pressed.modal is not None
+    await stage.server.until(votes)
+    assert votes() == [(1, -1, "")], "the vote counts before anything is typed"
+    assert "Thank you" in await stage.me.submit(pressed, {"comment": "it did not say when"}).says()
+    assert votes() == [(1, -1, "it did not say when")]
+    stranger = await stage.town.people[BEN].press_id(answer, down).answered()
+    assert stranger.modal is None
+    assert votes() == [(1, -1, "it did not say when")]
 
 
 @pytest.mark.behaviour("people.stop")
@@ -525,6 +593,27 @@ async def test_a_customer_cannot_give_commands(stage: DiscordStage, model: Scrip
     assert "Only people who work here" in told
     await stage.say("still there?")
     assert await stage.answer() == "Still me."
+
+
+@pytest.mark.behaviour("people.staff_only")
+async def test_every_command_is_for_the_team_alone_by_id_and_not_by_name(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    await stage.answer()
+    people = stage.town.people
+    twin = stage.server.person(ROBIN, stage.town.guild)
+    assert twin.user.id != people[ROBIN].user.id
+    for name in COMMANDS:
+        refused = [person.command(stage.place, "support", **_support(stage, name)) for person in (stage.me, twin)]
+        told = await asyncio.gather(*(one.says() for one in refused))
+        assert all(STAFF_ONLY in text for text in told), name
+    done = await people[ROBIN].command(stage.place, "support", **_support(stage, "status")).says()
+    assert STAFF_ONLY not in done
+    audit = await stage.app.desk.read_audit(limit=200)
+    refusals = [entry.action for entry in audit if entry.result == "refused: staff only"]
+    assert sorted(refusals) == sorted([*COMMANDS, *COMMANDS])
 
 
 def _support(stage: DiscordStage, words: str) -> dict[str, str]:

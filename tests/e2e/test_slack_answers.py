@@ -253,6 +253,25 @@ async def test_a_status_is_set_again_before_slack_takes_it_away(
     assert await stage.answer() == "Done."
 
 
+@pytest.mark.behaviour("slack.status")
+@pytest.mark.parametrize("streaming", ["auto"])
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(drops=True)], ids=["refused", "dropped"])
+async def test_a_status_that_cannot_be_cleared_at_once_is_cleared_soon(
+    fault: Fault, stage: SlackStage, model: ScriptedModel
+) -> None:
+    held_back = waits(says("Done."))
+    model.plays(held_back)
+    await stage.write("take your time")
+    world, faults = stage.slack.world, stage.slack.faults
+    await stage.slack.until(lambda: "processing" in world.sessions.values() and world.told_statuses)
+    for method in ("assistant.threads.setStatus", "agents.sessions.setStatus"):
+        faults.plan(method, fault)
+    held_back.pause.release()
+    assert await stage.answer() == "Done."
+    assert not faults.left, "the calls that were to fail were never made"
+    assert world.told_statuses[-1][-1] == ""
+
+
 @pytest.mark.behaviour("slack.rate")
 @WAYS
 async def test_many_words_are_few_calls(stage: SlackStage, model: ScriptedModel, streaming: str) -> None:

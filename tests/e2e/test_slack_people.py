@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.admin import COMMANDS
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
 from bot.sentences import BACK, HUMAN_CALLED, STAFF_ONLY
 from tests.servers.openai import ScriptedModel, calls, held, says, waits
@@ -347,6 +348,15 @@ async def test_a_vote_is_kept_with_its_turn_and_can_be_changed(
         await stage.becomes(lambda: len(votes()) == 3)
         assert votes() == [(1, ADA.id, 1), (2, ADA.id, -1), (2, BEN.id, 1)]
         assert first.shown == "Hello!", "a vote changes no answer"
+        await stage.becomes(lambda: ada.view is not None)
+        assert (await ada.submit({"comment": "it did not say when"})).closed
+
+        def comments() -> list[str]:
+            with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
+                return [row[0] for row in database.execute("SELECT comment FROM votes WHERE value < 0")]
+
+        await stage.becomes(lambda: comments() == ["it did not say when"])
+        assert len(votes()) == 3
 
 
 @pytest.mark.behaviour("slack.stop")
@@ -421,6 +431,24 @@ async def test_markup_is_undone_on_the_way_in(stage: SlackStage, model: Scripted
 
 
 @pytest.mark.behaviour("slack.commands")
+async def test_who_is_in_the_admins_group_is_an_admin_unless_they_come_from_outside(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    group = "S0ADMINS1"
+    async with slack_stage(variables, ADMINS_SLACK=group) as stage:
+        slack, robin, ada = stage.slack, stage.person(ROBIN.id), stage.person()
+        slack.world.groups[group] = [ROBIN.id, ADA.id]
+        model.plays(says("Hello!"))
+        said = await stage.write("Hi")
+        await stage.answer()
+        assert (await robin.command("status", PLAIN)).acknowledged
+        await slack.until(lambda: "Today:" in str([one.shown for one in robin.ephemerals()]))
+        assert (await ada.choose(said.message, "support")).acknowledged
+        await slack.until(lambda: STAFF_ONLY in str([one.shown for one in ada.ephemerals()]))
+        assert ada.view is None
+
+
+@pytest.mark.behaviour("slack.commands")
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_admins_give_commands_and_choose_them_from_a_menu(
     mode: str, variables: dict[str, str], model: ScriptedModel
@@ -434,6 +462,11 @@ async def test_admins_give_commands_and_choose_them_from_a_menu(
         await stage.answer()
         assert (await other.command("takeover", PLAIN)).acknowledged
         await slack.until(lambda: STAFF_ONLY in str([one.shown for one in other.ephemerals()]))
+        for name in COMMANDS:
+            assert (await other.command(name, PLAIN)).acknowledged
+        await slack.until(lambda: str([one.shown for one in other.ephemerals()]).count(STAFF_ONLY) > len(COMMANDS))
+        audit = await stage.app.desk.read_audit(limit=200)
+        assert {entry.action for entry in audit if entry.result == "refused: staff only"} == set(COMMANDS)
         assert (await robin.command("help", PLAIN)).acknowledged
         await slack.until(lambda: "handback" in str([one.shown for one in robin.ephemerals()]))
         assert (await other.choose(said.message, "support")).acknowledged

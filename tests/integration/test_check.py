@@ -65,6 +65,25 @@ def test_what_would_leak_is_told_with_its_mend(variables: dict[str, str], proble
 
 @pytest.mark.behaviour("operate.refused")
 @pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("", "set WEB_TOKEN for the web page"),
+        ("open", "WEB_TOKEN: shorter than 16 characters; make one with `openssl rand -hex 32`."),
+    ],
+    ids=["none", "short"],
+)
+async def test_there_is_no_page_in_production_that_anybody_can_open(
+    token: str, told: str, redis_url: str, model: ScriptedModel, tmp_path: Path
+) -> None:
+    variables = environment(tmp_path, redis_url, model) | {"WEB_TOKEN": token}
+    with pytest.raises(ConfigError) as refused:
+        async with running(load(variables), variables):
+            pass
+    assert any(told in problem for problem in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.behaviour("operate.refused")
+@pytest.mark.parametrize(
     ("redis", "more", "told"),
     [
         ({"appendonly": "no"}, {}, "appendonly yes"),

@@ -27,6 +27,8 @@ from tools.database import Database
 
 SERIES: dict[str, set[str]] = {
     "frontdesk_discord_latency_seconds": {"shard"},
+    "frontdesk_discord_heartbeat_age_seconds": {"shard"},
+    "frontdesk_discord_shards_missing": set(),
     "frontdesk_discord_events_waiting": set(),
     "frontdesk_discord_channels_behind": set(),
     "frontdesk_events_total": {"kind", "verdict"},

@@ -70,6 +70,7 @@ class Square:
         answers: thread -> turn -> the answer as it stands.
         said: thread -> key -> what the desk said.
         cards: key -> the card as it stands.
+        shown: keys of the cards that were shown, each as often as that was done.
         told: person -> what they alone were told.
         before: thread -> what was written before the bot came.
         forms: private forms that were offered, oldest first.
@@ -81,6 +82,7 @@ class Square:
     answers: dict[str, dict[int, str]] = field(default_factory=dict)
     said: dict[str, dict[str, str]] = field(default_factory=dict)
     cards: dict[str, Card] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
     told: dict[str, list[str]] = field(default_factory=dict)
     before: dict[str, list[IncomingMessage]] = field(default_factory=dict)
     deaf: set[str] = field(default_factory=set)
@@ -153,6 +155,7 @@ class SquarePlatform:
             await self._square.show()
             await asyncio.Event().wait()
         self._square.cards[card.key] = card
+        self._square.shown.append(card.key)
         await self._square.show()
 
     async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:

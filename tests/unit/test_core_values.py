@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot import casework
+from bot.casework import Case, Stage
 from bot.conversation import ToolCall, Turn
 from bot.errors import ConfigError
 from bot.loop import Progress
-from bot.messages import ThreadKey
+from bot.messages import Person, ThreadKey
 from bot.prompt import SystemPrompt, read_handbook
 from tests.talk import answered, resulted, said
 
@@ -20,6 +24,23 @@ def test_a_thread_key_is_its_text(part: str) -> None:
     key = ThreadKey(platform="web", space=part, channel="c", root=part)
     assert ThreadKey.parse(str(key)) == key
     assert not set("{} ") & set(str(key))
+
+
+@pytest.mark.behaviour("desk.reminder")
+def test_a_wait_is_reminded_of_once_however_often_it_is_written_down() -> None:
+    ada, rob = Person(id="U1", display_name="Ada"), Person(id="U2", display_name="Rob", is_staff=True)
+    first, later = (datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in (9, 10))
+    case = casework.waits(Case(id="c1", person=ada, reason="asked"), first)
+    assert case.is_due
+    told = casework.reminded(case, first)
+    assert not told.is_due
+    assert casework.waits(told, first) == casework.waits(told, later) == told, "written down again by a slow worker"
+    answered = casework.answered(told, rob)
+    assert answered.assignee == rob
+    assert casework.reminded(answered, first) == answered, "a reminder that ended late is none of the next wait"
+    assert casework.waits(answered, later).is_due
+    closed = replace(answered, stage=Stage.CLOSED)
+    assert casework.waits(closed, later) == casework.answered(closed, ada) == closed
 
 
 @pytest.mark.behaviour("core.handbook")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.slack import reception
 from tests.servers.openai import ScriptedModel, says
 from tests.servers.redis import RedisServer, serving
 from tests.servers.slack import SHARED, Fault, Slack
@@ -20,6 +22,9 @@ from tests.stages.slack import slack_stage
 MODES = pytest.mark.parametrize("mode", ["socket", "http"])
 ANSWERED_S = 2.0
 """An acknowledgement later than this is none: Slack waits for three seconds."""
+
+REPLACED_S = 2.0
+"""A socket that is cut is replaced, and what is sent meanwhile acknowledged, within this time."""
 
 
 @pytest.mark.behaviour("slack.acknowledged")
@@ -95,6 +100,45 @@ async def test_while_redis_is_frozen_nothing_is_acknowledged_and_afterwards_all_
         await stage.settled()
         kept = [text for turn in await record(stage) if (text := getattr(turn, "text", "")).startswith("message")]
         assert sorted(kept) == [f"message {number}" for number in range(5)]
+
+
+@pytest.mark.behaviour("slack.shed")
+@MODES
+async def test_what_is_too_much_at_once_is_told_so_and_stored_when_it_comes_again(
+    mode: str,
+    variables: dict[str, str],
+    server: RedisServer,
+    slack: Slack,
+    model: ScriptedModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While two are waiting for Redis, a third one does not wait with them."""
+    monkeypatch.setattr(reception, "AT_ONCE", 2)
+    model.answers(echoes)
+    variables["REDIS_URL"] = server.url
+    slack.delivery.patience_s = 1.3
+    slack.delivery.retries_after_s = (0.1,) * 20
+    async with slack_stage(variables, mode=mode, slack=slack) as stage:
+        await stage.write("first")
+        await stage.answer()
+        ada = stage.person()
+        messages = [ada.writes(f"message {number}", SHARED, thread=stage.root) for number in range(3)]
+        server.freeze()
+        with capture_logs() as logged:
+            try:
+                sending = [asyncio.create_task(slack.delivery.event(ada.events(message)[0])) for message in messages]
+                async with asyncio.timeout(WAIT_S):
+                    while not any(entry.get("why") == "too_many" for entry in logged):
+                        await asyncio.sleep(0.005)
+            finally:
+                server.thaw()
+            receipts = await asyncio.gather(*sending)
+        assert all(receipt.acknowledged for receipt in receipts)
+        firsts = sorted((receipt.attempts[0] for receipt in receipts), key=lambda attempt: attempt.status == 200)
+        assert [attempt.status for attempt in firsts] == [503 if mode == "http" else 0, 200, 200]
+        await stage.settled()
+        kept = [text for turn in await record(stage) if (text := getattr(turn, "text", "")).startswith("message")]
+        assert sorted(kept) == [f"message {number}" for number in range(3)]
 
 
 @pytest.mark.behaviour("slack.once")
@@ -174,6 +218,24 @@ async def test_a_socket_that_is_cut_is_opened_again_and_readiness_tells(
         await stage.write("hi")
         assert await stage.answer() == "Hello!"
         assert await status(stage.app.url, "/readyz") == 200
+
+
+@pytest.mark.behaviour("slack.sockets")
+async def test_a_socket_that_is_reset_is_replaced_before_slack_gives_up(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    """What is sent right after is acknowledged at the first try: Slack waits for three seconds."""
+    model.plays(says("Hello!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        await slack.delivery.connected()
+        opened = slack.delivery.connections
+        slack.delivery.cut()
+        said = await stage.write("hi")
+        assert slack.delivery.connections == opened + 1
+        (attempt, *more) = said.receipts[0].attempts
+        assert not more
+        assert attempt.took_s < REPLACED_S
+        assert await stage.answer() == "Hello!"
 
 
 @pytest.mark.behaviour("slack.sockets")

@@ -41,6 +41,7 @@ def create(world: World, channel: Channel, body: Json, uploads: dict[int, Upload
     """
     check_place(world, channel, with_files=bool(uploads))
     content = check_body(body, uploads)
+    check_moderation(world, channel, content)
     nonce = body.get("nonce")
     if nonce is not None and body.get("enforce_nonce"):
         if len(str(nonce)) > NONCE_LIMIT_CHARS:
@@ -86,6 +87,7 @@ def edit(world: World, message: Message, body: Json, uploads: dict[int, Upload])
         raise refused(50083)
     if message.author is not world.app.bot and not _only_hides_embeds(world, message, body):
         raise refused(50013)
+    check_moderation(world, message.channel, str(body.get("content") or ""))
     return rewrite(world, message, body, uploads)
 
 
@@ -161,6 +163,12 @@ def check_body(body: Json, uploads: dict[int, Upload], *, has_files: bool = Fals
     if not (content.strip() or uploads or has_files or (components and is_v2) or body.get("embeds")):
         raise refused(50006)
     return content.strip()
+
+
+def check_moderation(world: World, channel: Channel, content: str) -> None:
+    """Whether automatic moderation lets a text stand here."""
+    if world.blocked and channel.guild is not None and world.blocked in content:
+        raise refused(200000)
 
 
 def check_components(components: list[Json]) -> None:

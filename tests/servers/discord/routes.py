@@ -46,6 +46,8 @@ class Routes:
     def __init__(self, world: World, interactions: Interactions, gateway_url: Callable[[], str]) -> None:
         self.shards = 1
         """How many the platform asks for."""
+        self.identifies_left = 900
+        self.identifies_again_s = 86_400.0
         self._world = world
         self._interactions = interactions
         self._gateway_url = gateway_url
@@ -143,7 +145,12 @@ class Routes:
         }
 
     async def _gateway(self, call: Call) -> Answer:
-        limit = {"total": 1_000, "remaining": 900, "reset_after": 86_400_000, "max_concurrency": 1}
+        limit = {
+            "total": 1_000,
+            "remaining": self.identifies_left,
+            "reset_after": int(self.identifies_again_s * 1_000),
+            "max_concurrency": 1,
+        }
         return 200, {"url": self._gateway_url(), "shards": self.shards, "session_start_limit": limit}
 
     async def _guild(self, call: Call) -> Answer:

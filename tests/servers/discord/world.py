@@ -92,6 +92,8 @@ class World:
         self.nonces: dict[tuple[int, str], tuple[float, Message]] = {}
         self.tell: Callable[[Happening], None] = lambda happening: None
         self.url = ""
+        self.blocked = ""
+        """What automatic moderation lets stand in no server."""
         bot = self.user("Frontdesk", bot=True)
         self.app = Application(id=bot.id, bot=bot, token=token)
 
