@@ -101,7 +101,8 @@ async def traffic(house: House) -> list[Row]:
         before = await _packets(house)
         run = _whole(await house.frontdesk.ask("talk", roots=roots, turns=turns, plain=plain))
         aside = idle + 1 / FLUSH_S
-        measured = (await _packets(house) - before - 1 - aside * run["wall_s"]) / turns
+        packets = await _packets(house) - before - 1 - aside * run["wall_s"]
+        measured = round(packets / turns, 1)  # what comes by the second varies by some hundredths of a turn
         commands = await _commands(house, roots, plain=plain)
         note = f"{commands}; taken off {idle:.0f} a second that come without turns, 1 that counts for all turns"
         rows.append(
