@@ -103,17 +103,16 @@ def summary(entries: Sequence[Entry]) -> str:
     turns = [entry.turn for entry in entries]
     said = [turn for turn in turns if isinstance(turn, UserTurn) and turn.text][-QUOTED:]
     results = {turn.call_id: turn for turn in turns if isinstance(turn, ToolTurn)}
-    calls = [call for turn in turns if isinstance(turn, AssistantTurn) for call in turn.tool_calls][-CALLS:]
+    asked = [call for turn in turns if isinstance(turn, AssistantTurn) for call in turn.tool_calls]
+    calls = [call for call in asked if call.id in results][-CALLS:]  # the one that calls the human has none yet
     lines = [f"> {quoted(turn.author.display_name, 80)}: {quoted(turn.text)}" for turn in said]
     if calls:
         lines += ["", "**Tried**", ""]
-        lines += [f"- `{call.name[:60].replace('`', '')}`: {_ended(results.get(call.id))}" for call in calls]
+        lines += [f"- `{call.name[:60].replace('`', '')}`: {_ended(results[call.id])}" for call in calls]
     return "\n".join(lines)
 
 
-def _ended(result: ToolTurn | None) -> str:
-    if result is None:
-        return "no result yet"
+def _ended(result: ToolTurn) -> str:
     if not result.is_error:
         return "done"
     try:
