@@ -76,5 +76,5 @@ class Lanes:
 async def _guarded(work: Awaitable[None]) -> None:
     try:
         await work
-    except Exception:
+    except Exception:  # what is wrong with one piece of work must not end the lane of those behind it
         log.exception("discord_event_failed")

@@ -137,7 +137,7 @@ class Sockets:
                 await send_async_response(client, request, answer, 0.0)
         except (aiohttp.ClientError, ConnectionError):
             log.info("slack_acknowledgement_lost")  # the socket is gone; Slack sends it again, and it is stored once
-        except Exception:
+        except Exception:  # it is not acknowledged, so Slack sends it again; the next payload may be right
             log.exception("slack_payload_failed", kind=request.type)
 
     def _retire(self, client: _Client) -> None:
