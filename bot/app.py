@@ -1,17 +1,19 @@
-"""The composition root: settings and overrides in, a running Frontdesk out. Only this file knows what is plugged in."""
+"""The composition root: settings and overrides in, a running Frontdesk out.
+
+Only this file knows what is plugged in: which platforms there are (`adapters`), what the model may call, and where the
+business data is (`tools`). How the parts of the core are connected is told in `bot/assembly`.
+
+    running            a whole Frontdesk, in one of the roles of a process
+    open_…             one part without anything around it, for a command that looks after it
+    check_…, reach_…   whether a part outside can be used, for `frontdesk check`
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import partial
-from pathlib import Path
 from typing import TextIO
 
 import tools
@@ -19,50 +21,28 @@ from adapters import REGISTRY
 from adapters.console.platform import ConsolePlatform
 from adapters.console.settings import ConsoleSettings
 from adapters.slack.manifest import render_manifest
-from bot.accounts import Accounts
-from bot.announcements import Announcements
-from bot.breaker import Breakers
-from bot.budget import LedgerBudgets, Meter
-from bot.cases import Cases
+from bot.assembly.house import Business, House, open_house
+from bot.assembly.intake import build_intake
+from bot.assembly.models import open_models
+from bot.assembly.platforms import PlatformMaker, plugged_in
+from bot.assembly.storage import data_folder, mailbox_in, open_connections, state_in
+from bot.assembly.worker import open_worker
 from bot.channels import ChannelBook
 from bot.chores import Chores
 from bot.config import Settings
 from bot.errors import ConfigError
-from bot.gate import MessageGate
-from bot.intake import IntakeDesk
-from bot.journal import Journal
-from bot.llm.openai import OpenAIChat
-from bot.llm.vision import OpenAIVision
 from bot.llm.wire import to_wire
-from bot.loop import Loop, LoopLimits
-from bot.metered import MeteredModel
-from bot.modelless import Modelless
-from bot.observe import waited
-from bot.office import Clerk, Room
 from bot.pauses import Switch
-from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
-from bot.principal import Grants
-from bot.prompt import Handbook, SystemPrompt, read_handbook
-from bot.retention import Retention
+from bot.ports import Desk, Forgetting, Intake, Mailbox, Platform, TurnLog, VisionModel
+from bot.roles import Role
 from bot.safety import leaks
-from bot.sealing import AeadSealer
-from bot.secrets import Masking, Vault
 from bot.server import application, bind, is_loopback, serving
-from bot.services import Services
 from bot.standing import StandingOrders
-from bot.store.client import Connections
-from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.forgetting import RedisForgetting
-from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
-from bot.store.mailbox import Limits, RedisMailbox
-from bot.store.rates import RedisCounts
-from bot.store.shared_state import RedisSharedState
+from bot.store.guard import refuse_unsafe
 from bot.tasks import end
-from bot.toolbox import Toolbox
-from bot.tracing import open_tracing
-from bot.troubles import Troubles
-from bot.verification import Verification
-from bot.vitals import Probe, Vitals, same_time, watch_loop
+from bot.tool import ToolSource
+from bot.vitals import Probe, Vitals, same_time
 from bot.worker import Worker
 from tools import demo
 from tools.database import Database, migrate
@@ -71,22 +51,27 @@ from tools.fetch import GuardedFetch
 from tools.forgetting import SqlForgetting
 from tools.report import SqlTurnLog
 
-NO_KEY = (
-    "OPENAI_API_KEY is not set; set it (and OPENAI_BASE_URL for another endpoint than OpenAI's), or try "
-    "`frontdesk demo`, which needs none."
-)
+__all__ = [
+    "DEMO_PLATFORMS",
+    "App",
+    "PlatformMaker",
+    "Role",
+    "check_redis",
+    "open_database",
+    "open_desk",
+    "open_mailbox",
+    "open_memory",
+    "open_models",
+    "open_platforms",
+    "open_switch",
+    "open_turn_log",
+    "reach_servers",
+    "running",
+    "slack_manifest",
+    "terminal",
+]
 
 DEMO_PLATFORMS = {"web": REGISTRY["web"]}
-
-PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
-
-
-class Role(StrEnum):
-    """What a process does: hold the platforms' sockets and serve HTTP, run turns, or both."""
-
-    ALL = "all"
-    PLATFORMS = "platforms"
-    WORKERS = "workers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,37 +114,6 @@ class App:
             await end(*sockets, chores)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _House:
-    """What every role needs, connected; each is explained where it is made."""
-
-    settings: Settings
-    connections: Connections
-    state: RedisSharedState
-    mailbox: RedisMailbox
-    database: Database
-    desk: SqlDesk
-    grants: Grants
-    vault: Vault
-    verification: Verification
-    channels: ChannelBook
-    platforms: Mapping[str, Platform]
-    announcements: Announcements
-    cases: Cases
-    standing: StandingOrders
-    accounts: Accounts
-    budgets: LedgerBudgets
-
-    async def writable(self) -> None:
-        """Whether what is accepted can be kept.
-
-        Raises:
-            Transient: it cannot.
-        """
-        await self.connections.ping()
-        await self.mailbox.probe()
-
-
 @asynccontextmanager
 async def running(
     settings: Settings,
@@ -185,243 +139,100 @@ async def running(
         ConfigError: something in the settings, or something that they name, does not work.
         Transient: Redis cannot be reached.
     """
-    async with AsyncExitStack() as stack:
-        house = await _open_house(stack, settings, environment, is_demo=is_demo, registry=registry, role=role)
-        probes: dict[str, Probe] = {
-            "redis": house.writable,
-            "clock": partial(same_time, house.connections.time),
-            "database": house.database.ping,
-        }
-        worker = None
-        if role is not Role.PLATFORMS:
-            worker, probes["model"] = await _open_worker(stack, house, environment, fetch or GuardedFetch())
-        url = ""
-        if http:
-            served = {} if role is Role.WORKERS else house.platforms
-            probes |= {name: platform.ping for name, platform in served.items()}
-            web = application(
-                [route for platform in served.values() for route in platform.routes()],
-                probes=probes,
-                read_vitals=Vitals(house.mailbox, probes).read,
-                metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
-                loopback=is_loopback(settings.http_host),
-            )
-            url = await stack.enter_async_context(serving(web, bind(settings.http_host, settings.http_port)))
-        yield App(
-            settings=settings,
-            url=url,
-            mailbox=house.mailbox,
-            intake=_intake(house),
-            platforms=house.platforms,
-            worker=worker,
-            chores=Chores(house.announcements, house.cases, house.platforms),
-            standing=house.standing,
-            desk=house.desk,
-            database=house.database,
-            role=role,
-        )
-
-
-async def _open_house(
-    stack: AsyncExitStack,
-    settings: Settings,
-    environment: Mapping[str, str],
-    *,
-    is_demo: bool,
-    registry: Mapping[str, PlatformMaker] | None,
-    role: Role,
-) -> _House:
     if role is not Role.ALL and settings.redis_url is None:
         raise ConfigError(
             "REDIS_URL is not set; `--only` is for several processes on one Redis. Set it to the Redis that they share."
         )
-    connections = await stack.enter_async_context(open_connections(settings))
-    state = RedisSharedState(connections.commands, "app", listener=connections.listener)
-    mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-    await keep_partitions(connections.commands, settings.partitions)
-    if not is_demo:
-        if problems := leaks(settings):
-            raise ConfigError(*problems)
-        await refuse_unsafe(connections.commands)
-    database = await stack.enter_async_context(open_database(settings))
-    if is_demo:
-        await demo.fill(database)
-    desk = SqlDesk(database)
-    grants = Grants(state.within("grants"), lasts_s=settings.verified_minutes * 60)
-    channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-    platforms = plug_in(
-        settings,
-        environment,
-        connections,
-        desk,
-        mailbox,
-        channels=channels,
-        is_demo=is_demo,
-        registry=registry or REGISTRY,
-    )
-    for platform in platforms.values():
-        stack.push_async_callback(platform.aclose)
-    announcements = Announcements(state.within("announcements"), platforms)
-    standing = StandingOrders(state.within("standing"), settings.tenant_of)
-    await standing.load()
-    budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
-    retention = Retention(
-        state=state.within("retention"), mailbox=mailbox, rows=SqlForgetting(database), days=settings.retention_days
-    )
-    watches = (
-        guard_memory(connections.commands, mailbox),
-        watch_loop(),
-        budgets.run(),
-        standing.run(),
-        channels.run(),
-        retention.run(),
-    )
-    stack.push_async_callback(end, *[asyncio.create_task(watch) for watch in watches])
-    return _House(
-        settings=settings,
-        connections=connections,
-        state=state,
-        mailbox=mailbox,
-        database=database,
-        desk=desk,
-        grants=grants,
-        vault=Vault(state.within("vault"), _secret_key(settings)),
-        verification=Verification(state.within("verification"), grants, desk),
-        channels=channels,
-        platforms=platforms,
-        announcements=announcements,
-        cases=Cases(
-            state.within("cases"),
-            mailbox,
-            announcements,
-            hours_of=channels.hours,
-            reminder_s=settings.human_reminder_minutes * 60,
-        ),
-        standing=standing,
-        accounts=Accounts(mailbox, model=settings.openai_model, settings=settings.fingerprint()),
-        budgets=budgets,
-    )
+    async with AsyncExitStack() as stack:
+        connections = await stack.enter_async_context(open_connections(settings))
+        if not is_demo:
+            if problems := leaks(settings):
+                raise ConfigError(*problems)
+            await refuse_unsafe(connections.commands)
+        database = await stack.enter_async_context(open_database(settings))
+        if is_demo:
+            await demo.fill(database)
+        desk = SqlDesk(database)
+        business = Business(desk=desk, turns=SqlTurnLog(database), rows=SqlForgetting(database), ping=database.ping)
+        house = await stack.enter_async_context(
+            open_house(settings, environment, connections, business, registry=registry or REGISTRY, is_demo=is_demo)
+        )
+        probes, worker = dict(house.probes), None
+        if role is not Role.PLATFORMS:
+            callable_tools = _tools(settings, database, desk, fetch or GuardedFetch())
+            worker, probes["model"] = await stack.enter_async_context(open_worker(house, environment, callable_tools))
+        served = {} if role is Role.WORKERS else house.platforms
+        url = await stack.enter_async_context(_http(house, served, probes)) if http else ""
+        yield App(
+            settings=settings,
+            url=url,
+            mailbox=house.mailbox,
+            intake=build_intake(house),
+            platforms=house.platforms,
+            worker=worker,
+            chores=Chores(house.announcements, house.cases, house.platforms),
+            standing=house.standing,
+            desk=desk,
+            database=database,
+            role=role,
+        )
 
 
-async def _open_worker(
-    stack: AsyncExitStack,
-    house: _House,
-    environment: Mapping[str, str],
-    fetch: Callable[[str], Awaitable[bytes]],
-) -> tuple[Worker, Probe]:
-    """A worker, and what tells whether its model may be asked."""
+def _tools(
+    settings: Settings, database: Database, desk: SqlDesk, fetch: Callable[[str], Awaitable[bytes]]
+) -> Callable[[VisionModel], AbstractAsyncContextManager[ToolSource]]:
+    """What the model may call, once there is one that reads pictures."""
+
+    def opened(vision: VisionModel) -> AbstractAsyncContextManager[ToolSource]:
+        kit = tools.Kit(
+            database=database, desk=desk, vision=vision, fetch=fetch, tickets_per_day=settings.tickets_per_day
+        )
+        return tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+
+    return opened
+
+
+@asynccontextmanager
+async def _http(house: House, platforms: Mapping[str, Platform], probes: Mapping[str, Probe]) -> AsyncIterator[str]:
+    """The HTTP port with health, metrics and what these platforms mount; gives its address."""
     settings = house.settings
-    meter = Meter(settings.prices, settings.budget_turn)
-    chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
-    kit = tools.Kit(
-        database=house.database,
-        desk=house.desk,
-        vision=vision,
-        fetch=fetch,
-        tickets_per_day=settings.tickets_per_day,
+    probes = {**probes, **{name: platform.ping for name, platform in platforms.items()}}
+    web = application(
+        [route for platform in platforms.values() for route in platform.routes()],
+        probes=probes,
+        read_vitals=Vitals(house.mailbox, probes).read,
+        metrics_token=settings.web_token.get_secret_value() if settings.web_token else None,
+        loopback=is_loopback(settings.http_host),
     )
-    source = await stack.enter_async_context(tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s))
-    tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
-    breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
-    model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
-    journal = Journal(SqlTurnLog(house.database))
-    stack.push_async_callback(end, asyncio.create_task(journal.run()))
-    services = Services(
-        mailbox=house.mailbox,
-        platforms=house.platforms,
-        loop=_loop(settings, model),
-        system=SystemPrompt(_handbook(settings)),
-        toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
-        budgets=house.budgets,
-        troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
-        modelless=Modelless(
-            desk=house.desk,
-            state=house.state.within("modelless"),
-            announcements=house.announcements,
-            tickets_per_day=settings.tickets_per_day,
-        ),
-        journal=journal,
-        tracer=tracer,
-        grants=house.grants,
-        vault=house.vault,
-        verification=house.verification,
-        announcements=house.announcements,
-        cases=house.cases,
-        standing=house.standing,
-        channels=house.channels,
-        accounts=house.accounts,
-        tool_state=house.state.within("tools"),
-        tenant_of=settings.tenant_of,
-        link_hosts=settings.link_hosts,
-        canaries=settings.secrets(),
-        history_tokens=settings.history_tokens,
-        turn_timeout_s=settings.turn_timeout_s,
-        lease_s=settings.lease_s,
-        attempts=settings.max_attempts,
-    )
-    return Worker(services, concurrency=settings.worker_concurrency, drain_s=settings.drain_s), model.ready
-
-
-def _intake(house: _House) -> Intake:
-    """What adapters bring events to."""
-    room = Room(
-        state=house.state.within("office"),
-        mailbox=house.mailbox,
-        desk=house.desk,
-        platforms=house.platforms,
-        tenants=house.settings.tenant_of,
-        verification=house.verification,
-        announcements=house.announcements,
-        cases=house.cases,
-        standing=house.standing,
-        channels=house.channels,
-        accounts=house.accounts,
-        budgets=house.budgets,
-        turns=SqlTurnLog(house.database),
-        currency=house.settings.currency,
-    )
-    desk = IntakeDesk(
-        house.mailbox,
-        vault=house.vault,
-        verification=house.verification,
-        desk=house.desk,
-        tenant_of=house.settings.tenant_of,
-        clerk=Clerk(room),
-        standing=house.standing,
-        channels=house.channels,
-        cases=house.cases,
-    )
-    state = house.state.within("gate")
-    return MessageGate(intake=desk, budgets=house.budgets, mailbox=house.mailbox, state=state)
+    async with serving(web, bind(settings.http_host, settings.http_port)) as url:
+        yield url
 
 
 @asynccontextmanager
 async def open_mailbox(settings: Settings) -> AsyncIterator[Mailbox]:
-    """The mailbox without anything around it, for commands that look after it."""
+    """The mailbox, for commands that look after it."""
     async with open_connections(settings, shared=True) as connections:
-        yield RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
+        yield mailbox_in(connections, settings)
 
 
 @asynccontextmanager
 async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
-    """The operator's switch, without anything around it."""
+    """The operator's switch."""
     async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
-        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        state = RedisSharedState(connections.commands, "app", listener=connections.listener)
-        standing = StandingOrders(state.within("standing"), settings.tenant_of)
-        yield Switch(standing, mailbox, SqlDesk(database))
+        standing = StandingOrders(state_in(connections, "app").within("standing"), settings.tenant_of)
+        yield Switch(standing, mailbox_in(connections, settings), SqlDesk(database))
 
 
 @asynccontextmanager
 async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
-    """The desk without anything around it, for commands that read what it keeps."""
+    """The desk, for commands that read what it keeps."""
     async with open_database(settings) as database:
         yield SqlDesk(database)
 
 
 @asynccontextmanager
 async def open_turn_log(settings: Settings) -> AsyncIterator[TurnLog]:
-    """Turns as they are kept for reports, without anything around them."""
+    """Turns as they are kept for reports."""
     async with open_database(settings) as database:
         yield SqlTurnLog(database)
 
@@ -437,115 +248,15 @@ async def open_memory(settings: Settings) -> AsyncIterator[Mapping[str, Forgetti
 
 
 @asynccontextmanager
-async def open_connections(settings: Settings, *, shared: bool = False) -> AsyncIterator[Connections]:
-    """The Redis of the settings, or an embedded one that runs as long as the context.
-
-    Args:
-        shared: an embedded one that another process runs on the same data folder will do.
-    """
-    async with AsyncExitStack() as stack:
-        url = settings.redis_url.get_secret_value() if settings.redis_url else None
-        if url is None and shared:
-            url = await running_url(_data_dir(settings))
-        if url is None:
-            url = (await stack.enter_async_context(EmbeddedRedis(_data_dir(settings)))).url
-        connections = Connections(url)
-        stack.push_async_callback(connections.aclose)
-        await connections.ping()
-        yield connections
-
-
-@asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database of the settings, or a file in the data folder; migrated."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
     else:
-        url = f"sqlite:///{_data_dir(settings) / 'desk.sqlite3'}"
+        url = f"sqlite:///{data_folder(settings) / 'desk.sqlite3'}"
     await migrate(url)
     async with Database(url) as database:
         yield database
-
-
-@asynccontextmanager
-async def open_models(
-    settings: Settings, *, used: Callable[[Usage], None] = lambda usage: None
-) -> AsyncIterator[tuple[OpenAIChat, OpenAIVision]]:
-    """The models behind the endpoint of the settings.
-
-    Args:
-        used: told what each picture cost; what a chat costs it says itself.
-    """
-    if settings.openai_api_key is None:
-        raise ConfigError(NO_KEY)
-    key, base_url = settings.openai_api_key, settings.openai_base_url
-    async with AsyncExitStack() as stack:
-        chat = OpenAIChat(
-            api_key=key,
-            base_url=base_url,
-            model=settings.openai_model,
-            first_byte_timeout_s=settings.model_first_byte_timeout_s,
-            stall_timeout_s=settings.model_stall_timeout_s,
-            total_timeout_s=settings.model_timeout_s,
-            extra=settings.openai_extra,
-            count_tokens=settings.openai_stream_usage,
-        )
-        stack.push_async_callback(chat.aclose)
-        vision = OpenAIVision(
-            api_key=key,
-            base_url=base_url,
-            model=settings.vision_model,
-            total_timeout_s=settings.model_timeout_s / 2,
-            used=used,
-        )
-        stack.push_async_callback(vision.aclose)
-        yield chat, vision
-
-
-async def reach_servers(settings: Settings) -> Mapping[str, int]:
-    """MCP server -> how many tools it has.
-
-    Raises:
-        ConfigError: says which could not be reached.
-    """
-    return await tools.reach(settings.mcp_servers, timeout_s=settings.tool_timeout_s)
-
-
-def plug_in(
-    settings: Settings,
-    environment: Mapping[str, str],
-    connections: Connections,
-    desk: Desk,
-    mailbox: Mailbox,
-    *,
-    channels: ChannelBook,
-    is_demo: bool = False,
-    registry: Mapping[str, PlatformMaker] = REGISTRY,
-) -> dict[str, Platform]:
-    """The platforms whose settings are present.
-
-    Raises:
-        ConfigError: there is none, or the settings of one are wrong.
-    """
-    platforms: dict[str, Platform] = {}
-    for name, make in registry.items():
-        resources = Resources(
-            state=RedisSharedState(connections.commands, f"adapter/{name}", listener=connections.listener),
-            desk=desk,
-            mailbox=mailbox,
-            tenant_of=settings.tenant_of,
-            sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
-            channel_rules=channels.rules,
-            waited=partial(waited, name),
-            demo=is_demo,
-        )
-        if (platform := make(environment, resources)) is not None:
-            platforms[name] = platform
-    if not platforms:
-        raise ConfigError(
-            "No platform is set up; set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
-        )
-    return platforms
 
 
 @asynccontextmanager
@@ -555,15 +266,20 @@ async def open_platforms(settings: Settings, environment: Mapping[str, str]) -> 
     Raises:
         ConfigError: there is none, or the settings of one are wrong.
     """
-    async with open_connections(settings, shared=True) as connections, open_database(settings) as database:
-        mailbox = RedisMailbox(connections, to_wire, limits=_limits(settings), partitions=settings.partitions)
-        channels = ChannelBook(RedisSharedState(connections.commands, "channels"))
-        platforms = plug_in(settings, environment, connections, SqlDesk(database), mailbox, channels=channels)
-        try:
-            yield platforms
-        finally:
-            for platform in platforms.values():
-                await platform.aclose()
+    async with (
+        open_connections(settings, shared=True) as connections,
+        open_database(settings) as database,
+        plugged_in(
+            REGISTRY,
+            settings,
+            environment,
+            connections,
+            desk=SqlDesk(database),
+            mailbox=mailbox_in(connections, settings),
+            channels=ChannelBook(state_in(connections, "channels")),
+        ) as platforms,
+    ):
+        yield platforms
 
 
 async def check_redis(settings: Settings) -> None:
@@ -578,6 +294,15 @@ async def check_redis(settings: Settings) -> None:
         await same_time(connections.time)
 
 
+async def reach_servers(settings: Settings) -> Mapping[str, int]:
+    """MCP server -> how many tools it has.
+
+    Raises:
+        ConfigError: says which could not be reached.
+    """
+    return await tools.reach(settings.mcp_servers, timeout_s=settings.tool_timeout_s)
+
+
 def slack_manifest(url: str = "", *, many: bool = False) -> str:
     """The Slack app as Slack is told of it, as YAML."""
     return render_manifest(url, many=many)
@@ -589,51 +314,3 @@ def terminal(
     """A registry with nothing but a conversation in a terminal."""
     settings = ConsoleSettings(input=lines, output=screen, name=name, show_tools=show_tools)
     return {"console": lambda _, resources: ConsolePlatform(settings, resources)}
-
-
-def _data_dir(settings: Settings) -> Path:
-    folder = settings.frontdesk_data_dir.absolute()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"FRONTDESK_DATA_DIR: {folder} cannot be made ({error.strerror}); name a folder that is yours."
-        ) from None
-    return folder
-
-
-def _handbook(settings: Settings) -> Handbook:
-    if settings.handbook is None:
-        return Handbook()
-    return read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)
-
-
-def _loop(settings: Settings, chat: ChatModel) -> Loop:
-    limits = LoopLimits(steps=settings.max_steps, calls_per_step=settings.max_calls_per_step)
-    return Loop(chat, limits=limits)
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        lease_s=settings.lease_s,
-        attempts=settings.max_attempts,
-        inbox=settings.inbox_limit,
-        open=settings.open_limit,
-        retention_s=settings.retention_days * 86_400,
-        debounce_ms=settings.debounce_ms,
-    )
-
-
-def _secret_key(settings: Settings) -> bytes:
-    """32 bytes; from the setting, or from a file in the data folder that is made once."""
-    if settings.frontdesk_secret_key is not None:
-        return hashlib.sha256(settings.frontdesk_secret_key.get_secret_value().encode()).digest()
-    path = _data_dir(settings) / "secret.key"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-    return hashlib.sha256(path.read_bytes()).digest()

@@ -26,7 +26,7 @@ from bot.verification import Verification
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Made once, in `bot/app.py`.
+    """Made once, in `bot/assembly/worker.py`.
 
     Args:
         platforms: name -> platform; threads of other platforms are left to other processes.

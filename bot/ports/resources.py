@@ -56,7 +56,7 @@ class ChannelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What `bot/app.py` hands to an adapter.
+    """What an adapter is given to work with.
 
     Args:
         state: the adapter's own namespace.
