@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from bot.conversation import Measured
 from bot.messages import ThreadKey
 from bot.ports import Mailbox, Usage
 
@@ -45,6 +46,8 @@ class Tally:
         self.gates: dict[str, list[tuple[str, str]]] = {}
         self.faults: dict[str, str] = {}
         """Tool -> how it failed."""
+        self.measured: Measured | None = None
+        """How large the last request was, where the endpoint told."""
         self._begun = time.monotonic()
 
     @property
@@ -56,6 +59,7 @@ class Tally:
         """A model has answered."""
         told = (usage.input_tokens, usage.cached_tokens, usage.output_tokens) if usage else (0, 0, 0)
         self.requests.append(told)
+        self.measured = _measured(usage)
 
     def ran(self, call_id: str, requires: Collection[str], rule: str | None) -> None:
         """A call ran, or a rule refused it."""
@@ -106,3 +110,9 @@ class Accounts:
         """The account of the thread's last answer."""
         stored = await self._mailbox.account(thread)
         return None if stored is None else msgspec.msgpack.decode(stored, type=Account)
+
+
+def _measured(usage: Usage | None) -> Measured | None:
+    if usage is None or not usage.request_bytes or usage.input_tokens <= 0:
+        return None
+    return Measured(size_bytes=usage.request_bytes, tokens=usage.input_tokens)

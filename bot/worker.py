@@ -13,13 +13,15 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot.claimed import author_of
+from bot.ending import BACKOFF_S
 from bot.errors import LeaseLost, Transient, UnknownVersion
+from bot.interrupts import Interrupt
 from bot.messages import ThreadKey
 from bot.observe import RUNNING
 from bot.ports import Lease
 from bot.services import Services
 from bot.tasks import end
-from bot.turn import BACKOFF_S, Interrupt, TurnRun
+from bot.turn import TurnRun
 
 log = structlog.get_logger(__name__)
 
