@@ -8,7 +8,6 @@ after a fail-over. The scripts lie in `scripts/`, each with its keys and argumen
 from __future__ import annotations
 
 import asyncio
-import itertools
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -24,15 +23,14 @@ from bot.messages import Person, ThreadKey
 from bot.observe import GIVEN_UP
 from bot.ports import Address, Backlog, DeadLetter, Found, Lease, Mode, Order, Put, Reply
 from bot.store import codec
-from bot.store.client import Connections, mapped, read_list, subscribed
+from bot.store.client import Connections, mapped, subscribed
 from bot.store.keys import Partition, partition_of
+from bot.store.leases import ordered, read_lease
 from bot.store.letters import LetterBox, write_letter
 from bot.store.lua import Scripts
+from bot.store.records import Records
 
 log = structlog.get_logger(__name__)
-
-FIND_ROWS = 200
-"""Rows read at once when a message is looked for from the end of a record."""
 
 NEWER_S = 1.0
 """How long a thread that a newer version has written to is left to workers of that version."""
@@ -87,6 +85,7 @@ class RedisMailbox:
         self._listener = connections.listener
         self._to_wire = to_wire
         self._scripts = Scripts(connections.commands)
+        self._records = Records(connections.commands, partitions)
         self._letters = LetterBox(connections.commands, self._scripts, partitions)
 
     # ------------------------------------------------------------------------------------------------- accepting
@@ -118,20 +117,7 @@ class RedisMailbox:
 
     async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
         """A message that was accepted, in the inbox or on the record; the record is searched from its end."""
-        for entry in await self.inbox(thread):
-            if _is_message(entry.row, message_id):
-                return Found(entry=entry)
-        turns = self._at(thread).turns(thread)
-        with mapped():
-            end = int(await self._redis.llen(turns))
-        while end > 0:
-            start = max(0, end - FIND_ROWS)
-            rows = await read_list(self._redis, turns, start, end - 1)
-            for index, row in reversed(list(enumerate(rows, start))):
-                if _is_message(row, message_id):
-                    return Found(entry=codec.entry(row), index=index)
-            end = start
-        return None
+        return await self._records.find(thread, message_id)
 
     async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
         """Replace mail that no turn has taken yet; whether it was still there."""
@@ -178,7 +164,7 @@ class RedisMailbox:
         if isinstance(opened, bytes):
             return None
         try:
-            return self._lease(thread, token, *opened)
+            return read_lease(thread, token, opened, self._scripts, at, attempts=limits.attempts)
         except (UnknownVersion, ValueError):  # a mode or an order of a newer version is none of ours either
             log.warning("newer_version", thread=str(thread))
             keys, delay_ms = [at.due, at.wake, at.meta(thread)], _ms(NEWER_S)
@@ -190,26 +176,6 @@ class RedisMailbox:
         with mapped():
             woken = await self._listener.blpop([Partition(partition).wake], timeout=max(0.001, timeout_s))
         return ThreadKey.parse(_text(woken[1])) if woken else None
-
-    def _lease(
-        self, thread: ThreadKey, token: str, state: list[bytes | None], window: bytes, rows: list[bytes]
-    ) -> Lease:
-        turn, step, attempts, begins, mode, order, out, refs, fault = state
-        return Lease(
-            thread=thread,
-            token=token,
-            turn=int(turn or 0),
-            step=int(step or 0),
-            attempt=int(attempts or 0),
-            begins=int(begins or 0),
-            record=Conversation(entries=codec.entries(rows), start=int(window)),
-            mode=Mode(_text(mode or b"bot")),
-            order=Order(_text(order)) if order else None,
-            committed=Reply(**orjson.loads(out)) if out else None,
-            exhausted=int(attempts or 0) > self.limits.attempts,
-            fault=_text(fault or b""),
-            refs=RedisRefs(self, thread, token, orjson.loads(refs or b"{}")),
-        )
 
     async def join(self, lease: Lease) -> Lease:
         """Take further mail of the same author into this turn; the same lease when there is none."""
@@ -235,7 +201,7 @@ class RedisMailbox:
             [str(lease.thread), lease.token, lease.step, _ms(self.limits.lease_s), lease.record.start]
             + [entry.row for entry in entries],
         )
-        return _ordered(replace(lease, step=lease.step + 1, record=lease.record.extended(entries)), order)
+        return ordered(replace(lease, step=lease.step + 1, record=lease.record.extended(entries)), order)
 
     async def commit(
         self, lease: Lease, turns: Sequence[Turn], reply: Reply, *, dead: str | None = None, account: bytes = b""
@@ -262,7 +228,7 @@ class RedisMailbox:
         committed = replace(
             lease, step=lease.step + 1, record=lease.record.extended(entries), committed=lease.committed or reply
         )
-        return _ordered(committed, order)
+        return ordered(committed, order)
 
     async def done(self, lease: Lease, *, dead: str | None = None) -> None:
         """The turn is settled: the thread is idle, or due again when mail has come; with `dead` also a dead letter."""
@@ -288,7 +254,7 @@ class RedisMailbox:
             [str(lease.thread), lease.token, _ms(self.limits.lease_s)],
             patient=False,  # the heart beats again
         )
-        return _ordered(lease, order)
+        return ordered(lease, order)
 
     async def release(self, lease: Lease, *, delay_s: float = 0.0, refund: bool = False, fault: str = "") -> None:
         """Give the thread back, due after `delay_s`; `refund` takes the attempt back (drain), `fault` says why."""
@@ -304,14 +270,7 @@ class RedisMailbox:
 
         A fail-over that lost the claim alone leaves the mail, and the turn is run again.
         """
-        at = self._at(lease.thread)
-        with mapped():
-            left = await self._redis.exists(at.inbox(lease.thread), at.turns(lease.thread), at.meta(lease.thread))
-        return not left
-
-    async def keep_ref(self, thread: ThreadKey, token: str, part: str, message_id: str) -> None:
-        """Keep the platform message id of a part of the answer; fenced."""
-        await self._scripts.fenced("ref", [self._at(thread).meta(thread)], [token, part, message_id])
+        return not await self._records.exists(lease.thread)
 
     # -------------------------------------------------------------------------------------------------- steering
 
@@ -334,12 +293,6 @@ class RedisMailbox:
             "order", [at.meta(thread)], [str(thread), order, mode, at.news, _ms(self.limits.retention_s)]
         )
 
-    async def mode(self, thread: ThreadKey) -> Mode:
-        """Who has the thread."""
-        with mapped():
-            mode = await self._redis.hget(self._at(thread).meta(thread), "mode")
-        return Mode(_text(mode)) if mode else Mode.BOT
-
     async def news(self) -> AsyncGenerator[ThreadKey, None]:
         """Threads about which something was published; only wakes, never tells."""
         channels = (Partition(number).news for number in range(self.partitions))
@@ -352,20 +305,19 @@ class RedisMailbox:
 
     async def load(self, thread: ThreadKey, start: int = 0) -> Conversation:
         """The record from index `start`."""
-        rows = await read_list(self._redis, self._at(thread).turns(thread), start)
-        return Conversation(entries=codec.entries(rows), start=start)
+        return await self._records.load(thread, start)
 
     async def inbox(self, thread: ThreadKey) -> Sequence[Entry]:
         """Mail that is accepted and not yet on the record."""
-        rows = await read_list(self._redis, self._at(thread).inbox(thread))
-        return [codec.entry(row) for row in rows]
+        return await self._records.inbox(thread)
 
     async def account(self, thread: ThreadKey) -> bytes | None:
         """What was kept beside the last reply that had an account."""
-        with mapped():
-            fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._at(thread).meta(thread)))
-        pieces = (fields.get(b"account:%d" % number, b"") for number in itertools.count(1))
-        return b"".join(itertools.takewhile(bool, pieces)) or None
+        return await self._records.account(thread)
+
+    async def mode(self, thread: ThreadKey) -> Mode:
+        """Who has the thread."""
+        return await self._records.mode(thread)
 
     async def backlog(self) -> Backlog:
         """What waits at this moment."""
@@ -407,37 +359,9 @@ class RedisMailbox:
         return codec.encode(turn, self._to_wire)
 
 
-class RedisRefs:
-    """The platform messages of a turn; see `bot.ports.Refs`."""
-
-    def __init__(self, mailbox: RedisMailbox, thread: ThreadKey, token: str, known: dict[str, str]) -> None:
-        self._mailbox = mailbox
-        self._thread = thread
-        self._token = token
-        self._known = known
-
-    def get(self, part: str) -> str | None:
-        """The id that is on record for this part."""
-        return self._known.get(part)
-
-    async def put(self, part: str, message_id: str) -> None:
-        """Keep an id before anything else happens with it."""
-        await self._mailbox.keep_ref(self._thread, self._token, part, message_id)
-        self._known[part] = message_id
-
-
 def _count(dead: str | None) -> None:
     if dead is not None:
         GIVEN_UP.labels(reason=dead.partition(":")[0]).inc()
-
-
-def _ordered(lease: Lease, answer: object) -> Lease:
-    order = _text(answer).removeprefix("order:")
-    return replace(lease, order=Order(order) if order else None)
-
-
-def _is_message(row: bytes, message_id: str) -> bool:
-    return message_id.encode() in row and message_id in orjson.loads(row).get("message_ids", ())
 
 
 def _author(turn: Turn) -> Person:
