@@ -1,59 +1,30 @@
-"""The command `frontdesk`; the only reader of the environment."""
+"""The command `frontdesk`: how it is called. It is the only reader of the environment.
+
+What a command does stands in `bot/commands.py`, which is loaded when one runs: `--help` answers at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvloop
-from dotenv import dotenv_values
 
-from bot.app import (
-    DEMO_PLATFORMS,
-    Role,
-    open_desk,
-    open_mailbox,
-    open_memory,
-    open_switch,
-    open_turn_log,
-    running,
-    slack_manifest,
-    terminal,
-)
-from bot.check import examine
-from bot.collector import spare_the_loaded
-from bot.config import Settings, load, with_files
-from bot.demo import stand_in, with_handbook, with_stand_in
-from bot.errors import ConfigError, Transient
-from bot.messages import PersonRef, ThreadKey
-from bot.observe import configure_logging
-from bot.ports import Mailbox
-from bot.replay import render, requests
-from bot.report import render as render_report
-from bot.report import to_csv
-from bot.secrets import Masking
+from bot.errors import CONFIG_EXIT, ConfigError, Transient
+from bot.roles import Role
 
-CONFIG_EXIT = 2
+if TYPE_CHECKING:
+    from bot.config import Settings
 
 cli = typer.Typer(
     help="Answers customers in Slack, Discord and on a web page.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 letters = typer.Typer(help="Turns that were given up after several tries.", no_args_is_help=True)
 cli.add_typer(letters, name="dead-letters")
-
-BANNER = """
-  ┌{line}┐
-  │  {first}  │
-  │  {second}  │
-  └{line}┘
-"""
 
 
 def main() -> None:
@@ -71,31 +42,17 @@ def run(
     ] = Role.ALL,
 ) -> None:
     """Serve the platforms whose settings are present, until SIGTERM or Ctrl-C."""
+    from bot import commands
 
-    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        async with running(settings, environment, role=only) as app:
-            does = "answers on" if only is Role.WORKERS else "serves"
-            _say(f"Frontdesk {does} {', '.join(app.platforms)}; HTTP at {app.url}")
-            await app.run()
-
-    _main(work)
+    _main(partial(commands.run, only=only))
 
 
 @cli.command()
 def demo() -> None:
     """Try everything on this machine: the page, a real Redis, a demo shop, and a stand-in when no key is set."""
+    from bot import commands
 
-    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        async with AsyncExitStack() as stack:
-            settings, who = await _demo_settings(stack, settings)
-            app = await stack.enter_async_context(running(settings, environment, is_demo=True, registry=DEMO_PLATFORMS))
-            first, second = f"Frontdesk is ready:  {app.url}/", "Open it in a browser. Ctrl-C stops."
-            width = max(len(first), len(second))
-            _say(BANNER.format(line="─" * (width + 4), first=first.ljust(width), second=second.ljust(width)))
-            _say(f"  {who}\n  Conversations are kept in {settings.frontdesk_data_dir.absolute()}\n")
-            await app.run()
-
-    _main(work)
+    _main(commands.demo)
 
 
 @cli.command()
@@ -104,21 +61,9 @@ def chat(
     tools: Annotated[bool, typer.Option(help="Show what is looked up.")] = True,
 ) -> None:
     """Talk in this terminal; `exit` and `quit` leave."""
+    from bot import commands
 
-    registry = terminal(sys.stdin, sys.stdout, name=name, show_tools=tools)
-
-    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        async with AsyncExitStack() as stack:
-            is_demo = settings.openai_api_key is None
-            if is_demo:
-                settings, who = await _demo_settings(stack, settings)
-                _say(who)
-            app = await stack.enter_async_context(
-                running(settings, environment, is_demo=is_demo, registry=registry, http=False)
-            )
-            await app.run()
-
-    _main(work, quiet=True)
+    _main(partial(commands.chat, name=name, show_tools=tools), quiet=True)
 
 
 @cli.command()
@@ -127,68 +72,33 @@ def replay(
     whole: Annotated[bool, typer.Option("--requests", help="Also print every request as it was sent.")] = False,
 ) -> None:
     """Print a conversation as it is on record, with what the model was asked before each of its answers."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        try:
-            key = ThreadKey.parse(thread)
-        except ValueError:
-            raise ConfigError(f"{thread[:200]!r} is no thread; write platform:space:channel:root.") from None
-        async with open_mailbox(settings) as mailbox:
-            record = await mailbox.load(key)
-        if not record.entries:
-            _say("There is nothing on record for this thread.")
-            raise typer.Exit(1)
-        asked = {request.index: request for request in requests(record, budget_tokens=settings.history_tokens)}
-        for index, entry in enumerate(record.entries):
-            if index in asked:
-                request = asked[index]
-                _say(f"  --- asked with messages {request.start} to {index - 1} after the system prompt")
-                for message in request.messages if whole else ():
-                    _say(f"      {message.decode()}")
-            _say(f"{index:4} {render(entry.turn)}")
-
-    _main(work, quiet=True)
+    _main(partial(commands.replay, thread=thread, whole=whole), quiet=True)
 
 
 @cli.command()
 def check() -> None:
     """Read the settings, reach Redis, the database and the model, and say what is missing and how to mend it."""
+    from bot import commands
 
-    async def work(settings: Settings, environment: Mapping[str, str]) -> None:
-        findings = await examine(settings, environment)
-        for finding in findings:
-            _say(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.part}: {finding.told}")
-        if not all(finding.ok for finding in findings):
-            raise typer.Exit(CONFIG_EXIT)
-
-    _main(work, quiet=True)
+    _main(commands.check, quiet=True)
 
 
 @cli.command()
 def pause() -> None:
     """Have every worker stop answering within a second, everywhere; what people write is kept."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        async with open_switch(settings) as switch:
-            await switch.off()
-        _say("Paused everywhere. What people write is kept; `frontdesk resume` goes on, first with those who waited.")
-
-    _main(work, quiet=True)
+    _main(commands.pause, quiet=True)
 
 
 @cli.command()
 def resume() -> None:
     """End what `frontdesk pause` began; whoever waited is answered first."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        async with open_switch(settings) as switch:
-            waited = await switch.on()
-        if waited is None:
-            _say("Frontdesk is not paused.")
-            raise typer.Exit(1)
-        _say(f"Frontdesk answers again; conversations that waited: {waited}.")
-
-    _main(work, quiet=True)
+    _main(commands.resume, quiet=True)
 
 
 @cli.command()
@@ -197,14 +107,9 @@ def audit(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
 ) -> None:
     """Print who ordered what, where, when and with what result, oldest first; nothing can change an entry."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        async with open_desk(settings) as desk:
-            for entry in await desk.read_audit(tenant=tenant, limit=count):
-                at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-                _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
-
-    _main(work, quiet=True)
+    _main(partial(commands.audit, count=count, tenant=tenant), quiet=True)
 
 
 @cli.command()
@@ -214,15 +119,9 @@ def report(
     as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
 ) -> None:
     """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        now = datetime.now(UTC)
-        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-        async with open_turn_log(settings) as turns:
-            lines = await turns.report(tenant, since, now)
-        _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
-
-    _main(work, quiet=True)
+    _main(partial(commands.report, days=days, tenant=tenant, as_csv=as_csv), quiet=True)
 
 
 @cli.command("slack-manifest")
@@ -233,7 +132,9 @@ def print_slack_manifest(
     ] = False,
 ) -> None:
     """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
-    _say(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
+    from bot.app import slack_manifest
+
+    typer.echo(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
 @cli.command()
@@ -241,105 +142,55 @@ def forget(
     person: Annotated[str, typer.Option(help="PLATFORM:SPACE:ID, such as slack:T024BE7LD:U0G9QF9C6.")],
 ) -> None:
     """Erase one person's conversations, receipts, secrets, uploads and votes, and show that nothing is left."""
+    from bot import commands
 
-    async def work(settings: Settings, _: Mapping[str, str]) -> None:
-        try:
-            who = PersonRef.parse(person)
-        except ValueError:
-            raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
-        left = 0
-        async with open_memory(settings) as stores:
-            for name, store in stores.items():
-                erased = await store.forget(who)
-                _say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
-            for name, store in stores.items():
-                for place, searched in (await store.search(who)).items():
-                    kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
-                    _say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
-                    left += 0 if place == "audit" else searched.found
-        if left:
-            _say("Something is left. Was the person writing at this moment? Run it again.", err=True)
-            raise typer.Exit(1)
-        _say(f"Nothing of {who} is left.")
-
-    _main(work, quiet=True)
+    _main(partial(commands.forget, person=person), quiet=True)
 
 
 @letters.command("list")
 def list_letters() -> None:
     """Print them, oldest first."""
+    from bot import commands
 
-    async def work(mailbox: Mailbox) -> None:
-        found = await mailbox.dead_letters()
-        for letter in found:
-            _say(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  {letter.thread} turn {letter.turn}")
-        if not found:
-            _say("There are no dead letters.")
-
-    _with_mailbox(work)
+    _main(commands.list_letters, quiet=True)
 
 
 @letters.command("retry")
 def retry_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
     """Have them answered, once."""
-    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.retry, "is due again"))
+    from bot import commands
+
+    _main(partial(commands.retry_letters, letter_ids=letter_ids), quiet=True)
 
 
 @letters.command("drop")
 def drop_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
     """Throw them away; what people wrote stays on the record."""
-    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.drop, "is dropped"))
+    from bot import commands
+
+    _main(partial(commands.drop_letters, letter_ids=letter_ids), quiet=True)
 
 
-async def _each(
-    mailbox: Mailbox, letter_ids: list[str], act: Callable[[str], Coroutine[Any, Any, bool]], done: str
-) -> None:
-    if letter_ids == ["all"]:
-        letter_ids = [letter.id for letter in await mailbox.dead_letters()]
-    missing = 0
-    for letter_id in letter_ids:
-        there = await act(letter_id)
-        _say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
-        missing += not there
-    if missing:
-        raise typer.Exit(1)
-
-
-def _with_mailbox(work: Callable[[Mailbox], Coroutine[Any, Any, None]]) -> None:
-    async def open_and_work(settings: Settings, _: Mapping[str, str]) -> None:
-        async with open_mailbox(settings) as mailbox:
-            await work(mailbox)
-
-    _main(open_and_work, quiet=True)
-
-
-async def _demo_settings(stack: AsyncExitStack, settings: Settings) -> tuple[Settings, str]:
-    settings = with_handbook(settings)
-    if settings.openai_api_key is not None:
-        return settings, f"The model is {settings.openai_model} at {settings.openai_base_url or 'OpenAI'}."
-    base_url = await stack.enter_async_context(stand_in())
-    who = "No OPENAI_API_KEY is set: a rule-based stand-in plays the model, on this machine, offline."
-    return with_stand_in(settings, base_url), who
-
-
-Work = Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None]]
-
-
-def _main(work: Work, *, quiet: bool = False) -> None:
+def _main(work: Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None]], *, quiet: bool = False) -> None:
     """Read the settings and do the work; what the operator has to mend is a list, never a traceback."""
+    import uvloop
+
+    from bot.config import load, with_files
+    from bot.observe import configure_logging
+    from bot.secrets import Masking
+
     try:
         environment = with_files({**_dotenv(), **os.environ})
         settings = load(environment)
         configure_logging(Masking(settings.secrets()), level=30 if quiet else 20)
-        spare_the_loaded()
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:
-        _say("Frontdesk cannot start:", err=True)
+        typer.echo("Frontdesk cannot start:", err=True)
         for problem in error.problems:
-            _say(f"  - {problem}", err=True)
+            typer.echo(f"  - {problem}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
     except Transient as failure:
-        _say(f"Frontdesk cannot go on: {_TRANSIENT.get(failure.reason, failure.reason)}", err=True)
+        typer.echo(f"Frontdesk cannot go on: {_TRANSIENT.get(failure.reason, failure.reason)}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
 
 
@@ -356,7 +207,7 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
     def stop(number: signal.Signals) -> None:
         loop.remove_signal_handler(number)
-        _say("\nStopping: running answers are completed, everything is kept. (Again: stop at once.)", err=True)
+        typer.echo("\nStopping: running answers are completed, everything is kept. (Again: stop at once.)", err=True)
         task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -369,8 +220,6 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values
+
     return {name: value for name, value in dotenv_values(".env").items() if value is not None}
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    typer.echo(text, err=err)

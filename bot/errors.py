@@ -19,6 +19,9 @@ read by the model and may reach a customer, so it is a fixed sentence of ours, n
 
 from __future__ import annotations
 
+CONFIG_EXIT = 2
+"""The exit status of a command that the operator's settings keep from working."""
+
 
 class BotError(Exception):
     """The root of everything that Frontdesk raises on purpose."""
