@@ -18,9 +18,6 @@ from typing import TextIO
 
 import tools
 from adapters import REGISTRY
-from adapters.console.platform import ConsolePlatform
-from adapters.console.settings import ConsoleSettings
-from adapters.slack.manifest import render_manifest
 from bot.assembly.house import Business, House, open_house
 from bot.assembly.intake import build_intake
 from bot.assembly.models import open_models
@@ -305,6 +302,8 @@ async def reach_servers(settings: Settings) -> Mapping[str, int]:
 
 def slack_manifest(url: str = "", *, many: bool = False) -> str:
     """The Slack app as Slack is told of it, as YAML."""
+    from adapters.slack.manifest import render_manifest
+
     return render_manifest(url, many=many)
 
 
@@ -312,5 +311,8 @@ def terminal(
     lines: TextIO, screen: TextIO, *, name: str = "You", show_tools: bool = True
 ) -> Mapping[str, PlatformMaker]:
     """A registry with nothing but a conversation in a terminal."""
+    from adapters.console.platform import ConsolePlatform
+    from adapters.console.settings import ConsoleSettings
+
     settings = ConsoleSettings(input=lines, output=screen, name=name, show_tools=show_tools)
     return {"console": lambda _, resources: ConsolePlatform(settings, resources)}
