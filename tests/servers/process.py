@@ -1,4 +1,4 @@
-"""Frontdesk as a process of its own, started as an operator starts it."""
+"""Frontdesk as a process of its own, started as an operator starts it; most of them without the wait for libraries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers.furniture import furnish
+from tests.servers.preloaded import ROOT, Preloaded, start
+
 START_S = 30.0
 
 
@@ -22,6 +25,7 @@ class FrontdeskProcess:
         variables: its whole environment beside PATH.
         folder: its working folder, without any `.env`.
         module: what is run; `bot` is the command itself.
+        preloaded: fork it from a process that has loaded the libraries (`tests.servers.preloaded`).
     """
 
     def __init__(
@@ -31,44 +35,56 @@ class FrontdeskProcess:
         *,
         command: tuple[str, ...] = ("demo",),
         module: str = "bot",
+        preloaded: bool = True,
     ) -> None:
         self.url = ""
         self.printed = ""
         self._variables = variables
         self._folder = folder
-        self._command = (module, *command)
-        self._process: asyncio.subprocess.Process | None = None
+        self._module = module
+        self._command = command
+        self._preloaded = preloaded
+        self._process: Preloaded | asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        root = str(Path(__file__).parents[2])
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *self._command,
-            cwd=self._folder,
-            env={"PATH": os.defpath, "PYTHONPATH": root, **self._variables},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        if self._command == ("demo",) and (data_folder := self._variables.get("FRONTDESK_DATA_DIR")):
+            await furnish(Path(data_folder))
+        environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), **self._variables}
+        ours, theirs = os.pipe()
+        try:
+            if self._preloaded:
+                self._process = await start(
+                    self._module, self._command, environment=environment, folder=self._folder, output=theirs
+                )
+            else:
+                command = (sys.executable, "-m", self._module, *self._command)
+                self._process = await asyncio.create_subprocess_exec(
+                    *command, cwd=self._folder, env=environment, stdout=theirs, stderr=theirs
+                )
+        finally:
+            os.close(theirs)
+        lines = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(ours, "rb", 0)
         )
         try:
-            await self._started(self._process)
+            await self._started(lines)
         except BaseException:
             self.kill()
             await self._process.wait()
             raise
         return self
 
-    async def _started(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _started(self, lines: asyncio.StreamReader) -> None:
         async with asyncio.timeout(START_S):
             while not self.url:
-                line = (await process.stdout.readline()).decode()
+                line = (await lines.readline()).decode()
                 assert line, f"it did not start:\n{self.printed}"
                 self.printed += line
                 if found := re.search(r"http://[\d.]+:\d+", line):
                     self.url = found.group()
-        self._reading = asyncio.create_task(self._read(process.stdout))
+        self._reading = asyncio.create_task(self._read(lines))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
