@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from tests.servers.furniture import furnish
 from tests.servers.preloaded import ROOT, Preloaded, start
@@ -116,3 +118,63 @@ class FrontdeskProcess:
         if self._reading is not None:
             await self._reading
         return status
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def frontdesk(*arguments: str, folder: Path, typed: str = "", **variables: str) -> Ran:
+    """Run the command `frontdesk` to its end.
+
+    Args:
+        folder: its working folder.
+        typed: its standard input.
+        variables: its whole environment beside PATH.
+    """
+
+    async def started(environment: dict[str, str], files: _Files) -> Preloaded:
+        keys, out, err = (file.fileno() for file in files)
+        return await start("bot", arguments, environment=environment, folder=folder, typed=keys, output=out, errors=err)
+
+    return await _to_its_end(started, typed, variables)
+
+
+async def frontdesk_from_nothing(*arguments: str, folder: Path, typed: str = "", **variables: str) -> Ran:
+    """The same with a Python that has to load everything."""
+
+    async def started(environment: dict[str, str], files: _Files) -> asyncio.subprocess.Process:
+        keys, out, err = files
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", *arguments, cwd=folder, env=environment, stdin=keys, stdout=out, stderr=err
+        )
+
+    return await _to_its_end(started, typed, variables)
+
+
+_Files = tuple[IO[bytes], IO[bytes], IO[bytes]]
+
+
+async def _to_its_end(
+    started: Callable[[dict[str, str], _Files], Awaitable[Preloaded | asyncio.subprocess.Process]],
+    typed: str,
+    variables: Mapping[str, str],
+) -> Ran:
+    with TemporaryFile() as keys, TemporaryFile() as out, TemporaryFile() as err:
+        keys.write(typed.encode())
+        keys.seek(0)
+        process = await started({"PATH": os.defpath, "PYTHONPATH": str(ROOT), **variables}, (keys, out, err))
+        try:
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+        out.seek(0)
+        err.seek(0)
+        return Ran(status, out.read().decode(), err.read().decode())
