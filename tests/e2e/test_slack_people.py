@@ -12,7 +12,7 @@ import pytest
 from bot.admin import COMMANDS
 from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
 from bot.sentences import BACK, HUMAN_CALLED, STAFF_ONLY
-from tests.servers.openai import ScriptedModel, calls, held, says, waits
+from tests.servers.openai import ScriptedModel, calls, held, says
 from tests.servers.slack import ADA, BEN, HOME, OTHER_BOT, PLAIN, ROBIN, SHARED, TEAM, Member
 from tests.stages.play import assert_whole, record, results_of
 from tests.stages.slack import SlackStage, slack_stage
@@ -380,27 +380,6 @@ async def test_the_stop_button_ends_the_turn_and_keeps_what_was_said(
         await stage.write("thanks")
         assert await stage.answer() == "Fine."
         assert_whole(await record(stage))
-
-
-@pytest.mark.behaviour("slack.quick")
-async def test_quick_messages_are_answered_together_and_a_later_one_next(
-    stage: SlackStage, model: ScriptedModel
-) -> None:
-    first, joined = waits(says("never seen")), held("Both of them are answered ", "at once.")
-    model.plays(first, joined, says("And the third."))
-    await stage.write("Order 123123")
-    await first.pause.reached.wait()
-    await stage.write("email santa@clau.se")
-    await stage.slack.shows(SHARED, stage.root, "Both of them")
-    said = [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"]
-    assert [text.removeprefix("@Frontdesk ") for text in said] == ["Order 123123", "email santa@clau.se"]
-    await stage.write("and a third")
-    for pause in joined.pauses:
-        pause.release()
-    await stage.slack.shows(SHARED, stage.root, "And the third.")
-    await stage.settled()
-    assert stage.shown() == ["Both of them are answered at once.", "And the third."]
-    first.pause.release()
 
 
 @pytest.mark.behaviour("slack.order")
