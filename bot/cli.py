@@ -35,12 +35,16 @@ from bot.errors import ConfigError, Transient
 from bot.messages import PersonRef, ThreadKey
 from bot.observe import configure_logging
 from bot.ports import Mailbox
+from bot.questions import questions
 from bot.replay import render, requests
 from bot.report import render as render_report
-from bot.report import to_csv
+from bot.report import render_questions, to_csv
 from bot.secrets import Masking
 
 CONFIG_EXIT = 2
+
+UNRESOLVED = 50
+"""Questions that `report` lists."""
 
 cli = typer.Typer(
     help="Answers customers in Slack, Discord and on a web page.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -213,14 +217,21 @@ def report(
     tenant: Annotated[str, typer.Option(help="Whose conversations.")] = "default",
     as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
 ) -> None:
-    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel.
+
+    Then the questions that were not resolved, with the threads in which they were asked.
+    """
 
     async def work(settings: Settings, _: Mapping[str, str]) -> None:
         now = datetime.now(UTC)
         since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
         async with open_turn_log(settings) as turns:
             lines = await turns.report(tenant, since, now)
+            found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED)
         _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
+        if found:
+            async with open_mailbox(settings) as mailbox:
+                _say(f"\n{render_questions(await questions(mailbox, found))}")
 
     _main(work, quiet=True)
 

@@ -315,6 +315,11 @@ REPORTS = (
     ),
     Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
     Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour(
+        "report.unresolved",
+        "Who works here sees each channel's numbers and what was not resolved, with links; nobody else does.",
+        "issue 6",
+    ),
     Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
 )
 

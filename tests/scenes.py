@@ -159,7 +159,7 @@ SCENES: tuple[Scene, ...] = (
             Move(
                 by=COLLEAGUE,
                 order="handback",
-                told="again",
+                told="Handed back",
                 said="answers here again",
                 card=("handed back",),
                 mode=Mode.BOT,

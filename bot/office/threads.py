@@ -21,7 +21,9 @@ from bot.standing import channel_of, everywhere
 async def take_over(room: Room, event: Ordered, _: effects.TakeOver) -> Done:
     """The actor has the thread, and the customer is told so."""
     await _give_to(room, event, event.author)
-    return Done(told="You have the thread. Frontdesk is silent until you hand it back with `/support handback`.")
+    return Done(
+        told="You have the thread. Frontdesk is silent until you hand it back: by the card's button or `handback`."
+    )
 
 
 async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
@@ -54,7 +56,7 @@ async def hand_back(room: Room, event: Ordered, _: effects.HandBack) -> Done:
     await room.announcements.say(event.thread, BACK, key=f"back/{short(event)}")
     text = f"{named(event.author)}, a human colleague, has handed the thread back to Frontdesk."
     await _go_on(room, event, event.thread, Note.HANDED_BACK, text)
-    return Done(told="Frontdesk has the thread again.")
+    return Done(told="Handed back. What is still open is answered first.")
 
 
 async def close(room: Room, event: Ordered, _: effects.Close) -> Done:

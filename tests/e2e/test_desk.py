@@ -147,7 +147,7 @@ async def test_the_card_follows_the_case_and_what_is_left_open_is_answered(
     await stage.settled(THREAD, 7)
     assert "Taken by: Rob" in (await stage.order("status", at=THREAD)).text
     model.plays(says("Thirty days."))
-    assert "again" in (await stage.order("handback", at=THREAD, by=COLLEAGUE)).text
+    assert "Handed back" in (await stage.order("handback", at=THREAD, by=COLLEAGUE)).text
     assert (await stage.answered(THREAD, 2))[-1] == "Thirty days."
     assert "I sent a sled" in str(model.requests[-1].messages)
     (card,) = stage.square.cards.values()
@@ -578,6 +578,51 @@ async def test_what_is_spent_is_shown_with_its_limit(stage: SquareStage, model: 
         while "2 of 500 calls" not in await told():
             await asyncio.sleep(0.02)
     assert "of 10,000,000 tokens" in await told()
+
+
+@pytest.mark.behaviour("report.unresolved")
+async def test_admins_see_each_channel_and_what_was_not_resolved_with_links(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    elsewhere, human = a_place("t2", channel="C2"), a_place("t3")
+    model.plays(fails(401), says("Blue."), says("Hello!"))
+    await stage.say("Where is **my** order?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.say("is it blue or red?", at=elsewhere)
+    await stage.answered(elsewhere, 1)
+    await stage.vote(1, -1, at=elsewhere, comment="it is <b>red")
+    await stage.say("Hi", at=human, by=EXTERNAL)
+    await stage.answered(human, 1)
+    await stage.press("human", at=human, by=EXTERNAL)
+
+    async def told(order: str) -> str:
+        return (await stage.order(order, at=CHANNEL)).text
+
+    async with asyncio.timeout(5):
+        while "3 conversations" not in await told("status"):
+            await asyncio.sleep(0.02)
+    status = (await told("status")).splitlines()
+    (first,) = [line for line in status if line.startswith("  - square `C1`")]
+    (other,) = [line for line in status if line.startswith("  - square `C2`")]
+    assert "2 conversations" in first
+    assert "1 by the customer" in first
+    assert "1 conversation, 1 answered without a human" in other
+    assert "votes +0 -1; 1 unresolved" in other
+    lines = (await told("unresolved")).splitlines()[2:]
+    assert [line.partition("(https://square.example/")[2].partition(")")[0] for line in lines] == [
+        "C1/t3",
+        "C2/t2",
+        "C1/t1",
+    ]
+    called, red, given_up = lines
+    assert "Eve: Hi (a human was called)" in called
+    assert "is it blue or red? (voted down\\: it is \\<b\\>red)" in red
+    assert "Where is \\*\\*my\\*\\* order? (no answer" in given_up
+    assert [line.strip() for line in status[-3:]] == lines
+    assert (await stage.order("unresolved", at=a_place(space="T2"))).text == (await told("unresolved")), "one tenant"
+    for order in ("unresolved", "status"):
+        refused = await stage.order(order, at=THREAD, by=MEMBER)
+        assert (refused.verdict, refused.text) == (Verdict.REFUSED, STAFF_ONLY)
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets
