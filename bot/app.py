@@ -333,7 +333,9 @@ async def _open_worker(
         system=SystemPrompt(_handbook(settings)),
         toolbox=Toolbox(source, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
         budgets=house.budgets,
-        troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
+        troubles=Troubles(
+            state=house.state.within("troubles"), mailbox=house.mailbox, announcements=house.announcements
+        ),
         modelless=Modelless(
             desk=house.desk,
             state=house.state.within("modelless"),

@@ -173,6 +173,11 @@ PEOPLE = (
     Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
+    Behaviour(
+        "people.fault",
+        "A tool that fails brings the conversation to the team, who may take it; the bot offers a ticket and goes on.",
+        "acceptance 13, issue 6",
+    ),
     Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),
     Behaviour("people.stop", "A stopped answer keeps what was said and leaves a valid record.", "design 4, orders"),
     Behaviour("people.parallel", "Threads do not wait for each other.", "design 4"),

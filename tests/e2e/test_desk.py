@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
@@ -477,30 +475,6 @@ async def test_the_team_is_told_once_of_what_was_given_up_and_can_take_it(
     await stage.press(takeover, at=card.thread, by=COLLEAGUE)
     assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
     assert stage.said(THREAD) == ["Rob, a human colleague, takes care of this conversation."]
-
-
-@pytest.mark.behaviour("desk.troubles")
-async def test_a_tool_that_fails_is_answered_honestly_and_brought_to_the_team(
-    variables: dict[str, str], model: ScriptedModel, tmp_path: Path
-) -> None:
-    async with square_stage({**variables, "TOOL_TIMEOUT_S": "0.3"}) as stage:
-        with sqlite3.connect(tmp_path / "data" / "desk.sqlite3", isolation_level=None) as holder:
-            holder.execute("BEGIN EXCLUSIVE")
-            model.plays(calls(TICKET), says("I am sorry. Shall I call a human colleague?"))
-            await stage.say("I cannot log in, I am Ada", at=THREAD)
-            await stage.answered(THREAD, 1)
-            holder.execute("ROLLBACK")
-        assert "hand over to a human colleague" in str(model.requests[-1].messages[-1])
-        await stage.square.until(lambda: stage.square.cards)
-        (card,) = stage.square.cards.values()
-        assert "create\\_customer\\_ticket" in card.title
-        assert list(card.buttons) == ["takeover"]
-        assert await stage.app.mailbox.mode(THREAD) is Mode.BOT, "who only met a fault may still be helped by the bot"
-        model.plays(calls(("hand_over_to_human", {"reason": "the ticket system failed"})), says("A colleague comes."))
-        await stage.say("yes please", at=THREAD)
-        assert (await stage.answered(THREAD, 2))[-1] == "A colleague comes."
-        assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
-        assert len(stage.square.cards) == 2
 
 
 @pytest.mark.behaviour("desk.private")
