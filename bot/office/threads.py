@@ -35,8 +35,9 @@ async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
         return Done(told="Only people who work here can be given a conversation.", result="refused: no colleague")
     await _give_to(room, event, person)
     await room.desk.assign_tickets(room.tenant(event), str(thread), person_ref(thread, person.id))
-    with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
-        await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
+    if person.id != event.author.id:
+        with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
+            await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
     return Done(told=f"{named(person)} takes care of this thread.", result=f"assigned to {person.id}")
 
 

@@ -1,4 +1,4 @@
-"""People who work here: orders by every kind of person, hand-overs, pauses, tickets, reminders (acceptance 11, 20)."""
+"""People who work here: hand-overs, pauses, tickets, reminders, reports (acceptance 11, 20)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import admin, casework
+from bot import casework
 from bot.app import open_desk, open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
@@ -64,41 +64,6 @@ async def opened(stage: SquareStage, model: ScriptedModel) -> str:
 async def audited(variables: dict[str, str]) -> Sequence[AuditEntry]:
     async with open_desk(load(variables)) as desk:
         return await desk.read_audit()
-
-
-# --------------------------------------------------------------------------------------------------------- who may
-
-
-@pytest.mark.behaviour("desk.staff_only")
-async def test_every_command_by_every_kind_of_person(stage: SquareStage, model: ScriptedModel) -> None:
-    model.plays(says("Hello!"))
-    await stage.say("Hi", at=THREAD)
-    await stage.answered(THREAD, 1)
-    arguments = {"assign": "@U-rob", "ticket": "close 12345", "block": "@U-eve", "unblock": "@U-eve"}
-    arguments["verify-reset"] = "@U-ada"
-    before = await turns(stage)
-    for name in admin.COMMANDS:
-        given = f"{name} {arguments.get(name, '')}".strip()
-        for person in (CUSTOMER, EXTERNAL, MEMBER, TWIN):
-            outcome = await stage.order(given, at=THREAD, by=person)
-            assert (outcome.verdict, outcome.text, outcome.file) == (Verdict.REFUSED, STAFF_ONLY, None)
-            pressed = await stage.press(given, at=THREAD, by=person)
-            assert (pressed.verdict, pressed.text) == (Verdict.REFUSED, STAFF_ONLY)
-    assert await turns(stage) == before
-    assert await stage.app.mailbox.mode(THREAD) is Mode.BOT
-    assert stage.said(THREAD) == []
-    for name in admin.COMMANDS:
-        outcome = await stage.order(f"{name} {arguments.get(name, '')}".strip(), at=THREAD)
-        assert outcome.verdict is Verdict.DONE
-        assert outcome.text
-    audit = await stage.app.desk.read_audit(limit=1_000)
-    refused = [entry for entry in audit if entry.result == "refused: staff only"]
-    assert len(refused) == len(admin.COMMANDS) * 4 * 2
-    assert {entry.actor for entry in refused} == {f"square:T1:{one.id}" for one in (CUSTOMER, EXTERNAL, MEMBER, TWIN)}
-    done = [entry for entry in audit if entry.actor == f"square:T1:{ADMIN.id}"]
-    assert {entry.action.split()[0] for entry in done} == set(admin.COMMANDS)
-    assert {entry.target for entry in done} == {str(THREAD)}
-    assert len(model.requests) == 1
 
 
 # ------------------------------------------------------------------------------------------------- a human takes over
