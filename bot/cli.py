@@ -118,7 +118,10 @@ def report(
     tenant: Annotated[str, typer.Option(help="Whose conversations.")] = "default",
     as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
 ) -> None:
-    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel.
+
+    Then the questions that were not resolved, with the threads in which they were asked.
+    """
     from bot import commands
 
     _main(partial(commands.report, days=days, tenant=tenant, as_csv=as_csv), quiet=True)

@@ -28,8 +28,12 @@ from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import CONFIG_EXIT, ConfigError
 from bot.messages import PersonRef, ThreadKey
 from bot.ports import Mailbox
+from bot.questions import questions
 from bot.replay import render, requests
 from bot.roles import Role
+
+UNRESOLVED = 50
+"""Questions that `report` lists."""
 
 BANNER = """
   ┌{line}┐
@@ -130,12 +134,16 @@ async def audit(settings: Settings, _: Mapping[str, str], *, count: int, tenant:
 
 
 async def report(settings: Settings, _: Mapping[str, str], *, days: int, tenant: str, as_csv: bool) -> None:
-    """Print a line for each day and channel."""
+    """Print a line for each day and channel, then the questions that were not resolved."""
     now = datetime.now(UTC)
     since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     async with open_turn_log(settings) as turns:
         lines = await turns.report(tenant, since, now)
+        found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED)
     say(reports.to_csv(lines, settings.currency).rstrip() if as_csv else reports.render(lines, settings.currency))
+    if found:
+        async with open_mailbox(settings) as mailbox:
+            say(f"\n{reports.render_questions(await questions(mailbox, found))}")
 
 
 async def replay(settings: Settings, _: Mapping[str, str], *, thread: str, whole: bool) -> None:

@@ -248,11 +248,12 @@ class Settings(BaseModel):
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; empty values count as absent.
+    """Read the settings; empty values count as absent, and white space around a value is not part of it.
 
     Raises:
         ConfigError: lists everything that is wrong.
     """
+    environment = trimmed(environment)
     values = {name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper())}
     try:
         return Settings.model_validate(values, context={"environment": environment})
@@ -264,15 +265,21 @@ def load(environment: Mapping[str, str]) -> Settings:
     raise ConfigError(*problems)
 
 
+def trimmed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without white space around values: a secret that was made with `echo` ends with a line break."""
+    return {name: value.strip() for name, value in environment.items()}
+
+
 def with_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the content of every `NAME_FILE` whose `NAME` is absent, as container secrets come.
+    """The environment, trimmed, with the content of each `NAME_FILE` whose `NAME` is absent: container secrets come so.
 
     Raises:
         ConfigError: a file cannot be read.
     """
-    values, problems = dict(environment), []
-    for name, path in environment.items():
-        if not name.endswith("_FILE") or not path or environment.get(name.removesuffix("_FILE")):
+    given, problems = trimmed(environment), []
+    values = dict(given)
+    for name, path in given.items():
+        if not name.endswith("_FILE") or not path or given.get(name.removesuffix("_FILE")):
             continue
         if not name.startswith(_FILE_PREFIXES):
             continue

@@ -173,6 +173,11 @@ PEOPLE = (
     Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
+    Behaviour(
+        "people.fault",
+        "A tool that fails brings the conversation to the team, who may take it; the bot offers a ticket and goes on.",
+        "acceptance 13, issue 6",
+    ),
     Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),
     Behaviour("people.stop", "A stopped answer keeps what was said and leaves a valid record.", "design 4, orders"),
     Behaviour("people.parallel", "Threads do not wait for each other.", "design 4"),
@@ -315,6 +320,11 @@ REPORTS = (
     ),
     Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
     Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour(
+        "report.unresolved",
+        "Who works here sees each channel's numbers and what was not resolved, with links; nobody else does.",
+        "issue 6",
+    ),
     Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
 )
 

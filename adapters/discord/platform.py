@@ -124,6 +124,10 @@ class DiscordPlatform:
         """Look a person up."""
         return await self._atlas.describe("" if space == DIRECT else space, person_id)
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members open the conversation; a direct one is its customer's alone."""
+        return await self._posts.link(thread)
+
     def routes(self) -> Sequence[BaseRoute]:
         """Nothing: everything comes through the gateway."""
         return ()

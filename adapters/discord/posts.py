@@ -118,10 +118,7 @@ class Posts:
             if kept is None
             else msgspec.structs.replace(msgspec.json.decode(kept, type=ShownCard), thread=str(card.thread))
         )
-        where = await self._threads.place(card.thread)
-        guild = "" if card.thread.space == DIRECT else card.thread.space
-        link = link_to(guild, where.channel) if where is not None and guild else ""
-        body = render_card(card, digest, link)
+        body = render_card(card, digest, await self.link(card.thread))
         if shown.message:
             if await self._changed(channel, shown.message, body):
                 await self._keep_card(digest, shown)
@@ -130,6 +127,11 @@ class Posts:
         await self._keep_card(digest, shown)  # before it is posted: its buttons work from the first moment
         message = await self.post(channel, body, nonce("card", channel, card.key, shown.generation))
         await self._keep_card(digest, msgspec.structs.replace(shown, message=message))
+
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members of a server open a conversation; empty for a direct one, and while it has no place."""
+        where = await self._threads.place(thread)
+        return link_to(thread.space, where.channel) if where is not None and thread.space != DIRECT else ""
 
     async def card(self, digest: str) -> ShownCard | None:
         """A card by the digest that its buttons carry."""

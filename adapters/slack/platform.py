@@ -156,10 +156,7 @@ class SlackPlatform:
             raise Permanent("no_handover_channel")
         me = await self._installations.of(card.thread.space)
         line = Line(me=me, channel=channel, root="")
-        thread = card.thread
-        current = await self._aliases.current(thread.space, thread.channel)
-        link = f"{me.url}archives/{quote(current)}/p{thread.root.replace('.', '')}" if me.url and thread.root else ""
-        key, post = f"card/{channel}/{card.key}", render_card(card, link)
+        key, post = f"card/{channel}/{card.key}", render_card(card, await self.link(card.thread))
         stands = await self._posts.standing(key)
         if stands is not None:
             try:
@@ -188,6 +185,12 @@ class SlackPlatform:
     async def delete(self, thread: ThreadKey, message_id: str) -> bool:
         """Never: Slack lets a bot delete its own messages only."""
         return False
+
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members of the conversation's channel open it."""
+        me = await self._installations.of(thread.space)
+        current = await self._aliases.current(thread.space, thread.channel)
+        return f"{me.url}archives/{quote(current)}/p{thread.root.replace('.', '')}" if me.url and thread.root else ""
 
     async def describe(self, space: str, person_id: str) -> Person:
         """Somebody, as Slack knows them."""

@@ -57,7 +57,9 @@ async def open_worker(
             system=SystemPrompt(_handbook(settings)),
             toolbox=Toolbox(tools, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
             budgets=house.budgets,
-            troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
+            troubles=Troubles(
+                state=house.state.within("troubles"), mailbox=house.mailbox, announcements=house.announcements
+            ),
             modelless=Modelless(
                 desk=house.business.desk,
                 state=house.state.within("modelless"),

@@ -21,7 +21,9 @@ from bot.standing import channel_of, everywhere
 async def take_over(room: Room, event: Ordered, _: effects.TakeOver) -> Done:
     """The actor has the thread, and the customer is told so."""
     await _give_to(room, event, event.author)
-    return Done(told="You have the thread. Frontdesk is silent until you hand it back with `/support handback`.")
+    return Done(
+        told="You have the thread. Frontdesk is silent until you hand it back: by the card's button or `handback`."
+    )
 
 
 async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
@@ -33,8 +35,9 @@ async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
         return Done(told="Only people who work here can be given a conversation.", result="refused: no colleague")
     await _give_to(room, event, person)
     await room.desk.assign_tickets(room.tenant(event), str(thread), person_ref(thread, person.id))
-    with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
-        await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
+    if person.id != event.author.id:
+        with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
+            await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
     return Done(told=f"{named(person)} takes care of this thread.", result=f"assigned to {person.id}")
 
 
@@ -54,7 +57,7 @@ async def hand_back(room: Room, event: Ordered, _: effects.HandBack) -> Done:
     await room.announcements.say(event.thread, BACK, key=f"back/{short(event)}")
     text = f"{named(event.author)}, a human colleague, has handed the thread back to Frontdesk."
     await _go_on(room, event, event.thread, Note.HANDED_BACK, text)
-    return Done(told="Frontdesk has the thread again.")
+    return Done(told="Handed back. What is still open is answered first.")
 
 
 async def close(room: Room, event: Ordered, _: effects.Close) -> Done:

@@ -38,7 +38,7 @@ from bot.ports.models import (
 )
 from bot.ports.platform import Card, Examination, Form, Platform
 from bot.ports.reply import Activity, Reply, ReplyStream, ToolFinished, ToolStarted
-from bot.ports.reports import ReportLine, TurnLog, TurnRow
+from bot.ports.reports import ReportLine, TurnLog, TurnRow, Unresolved
 from bot.ports.resources import ChannelRules, Listening, Resources, Sealer
 from bot.ports.shared_state import SharedState
 
@@ -92,6 +92,7 @@ __all__ = [
     "ToolStarted",
     "TurnLog",
     "TurnRow",
+    "Unresolved",
     "Upload",
     "Usage",
     "Verdict",

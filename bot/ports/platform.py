@@ -112,6 +112,13 @@ class Platform(Protocol):
     async def describe(self, space: str, person_id: str) -> Person:
         """Look a person up."""
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Where people who may see a conversation open it; empty where there are no such addresses.
+
+        Raises:
+            BotError: it cannot be told at the moment.
+        """
+
     def routes(self) -> Sequence[BaseRoute]:
         """What the one HTTP port shall serve for this platform."""
 

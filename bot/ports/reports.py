@@ -67,6 +67,20 @@ class ReportLine:
     money: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """A conversation whose customer was not helped by Frontdesk alone; what they asked is on its record, not here.
+
+    Args:
+        at: when the last thing that `whys` tells began: what was asked before led to it.
+        whys: what happened, in words, the last thing first.
+    """
+
+    thread: ThreadKey
+    at: datetime
+    whys: tuple[str, ...]
+
+
 class TurnLog(Protocol):
     """Turns, one row each, for reports."""
 
@@ -79,3 +93,6 @@ class TurnLog(Protocol):
 
     async def report(self, tenant: str, since: datetime, until: datetime) -> Sequence[ReportLine]:
         """Every day and channel in which something happened, oldest first."""
+
+    async def unresolved(self, tenant: str, since: datetime, until: datetime, limit: int) -> Sequence[Unresolved]:
+        """Conversations in which a question got no answer or a thumb down, or that went to a human, youngest first."""

@@ -139,7 +139,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             modelless=Modelless(
                 desk=desk, state=state.within("modelless"), announcements=announcements, tickets_per_day=5
             ),
-            troubles=Troubles(state=state.within("troubles"), announcements=announcements),
+            troubles=Troubles(state=state.within("troubles"), mailbox=mailbox, announcements=announcements),
             journal=journal,
             tracer=tracer,
             system=PROMPT,

@@ -1,12 +1,10 @@
-"""People who work here: orders by every kind of person, hand-overs, pauses, tickets, reminders (acceptance 11, 20)."""
+"""People who work here: hand-overs, pauses, tickets, reminders, reports (acceptance 11, 20)."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
@@ -14,7 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import admin, casework
+from bot import casework
 from bot.app import open_desk, open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
@@ -68,41 +66,6 @@ async def audited(variables: dict[str, str]) -> Sequence[AuditEntry]:
         return await desk.read_audit()
 
 
-# --------------------------------------------------------------------------------------------------------- who may
-
-
-@pytest.mark.behaviour("desk.staff_only")
-async def test_every_command_by_every_kind_of_person(stage: SquareStage, model: ScriptedModel) -> None:
-    model.plays(says("Hello!"))
-    await stage.say("Hi", at=THREAD)
-    await stage.answered(THREAD, 1)
-    arguments = {"assign": "@U-rob", "ticket": "close 12345", "block": "@U-eve", "unblock": "@U-eve"}
-    arguments["verify-reset"] = "@U-ada"
-    before = await turns(stage)
-    for name in admin.COMMANDS:
-        given = f"{name} {arguments.get(name, '')}".strip()
-        for person in (CUSTOMER, EXTERNAL, MEMBER, TWIN):
-            outcome = await stage.order(given, at=THREAD, by=person)
-            assert (outcome.verdict, outcome.text, outcome.file) == (Verdict.REFUSED, STAFF_ONLY, None)
-            pressed = await stage.press(given, at=THREAD, by=person)
-            assert (pressed.verdict, pressed.text) == (Verdict.REFUSED, STAFF_ONLY)
-    assert await turns(stage) == before
-    assert await stage.app.mailbox.mode(THREAD) is Mode.BOT
-    assert stage.said(THREAD) == []
-    for name in admin.COMMANDS:
-        outcome = await stage.order(f"{name} {arguments.get(name, '')}".strip(), at=THREAD)
-        assert outcome.verdict is Verdict.DONE
-        assert outcome.text
-    audit = await stage.app.desk.read_audit(limit=1_000)
-    refused = [entry for entry in audit if entry.result == "refused: staff only"]
-    assert len(refused) == len(admin.COMMANDS) * 4 * 2
-    assert {entry.actor for entry in refused} == {f"square:T1:{one.id}" for one in (CUSTOMER, EXTERNAL, MEMBER, TWIN)}
-    done = [entry for entry in audit if entry.actor == f"square:T1:{ADMIN.id}"]
-    assert {entry.action.split()[0] for entry in done} == set(admin.COMMANDS)
-    assert {entry.target for entry in done} == {str(THREAD)}
-    assert len(model.requests) == 1
-
-
 # ------------------------------------------------------------------------------------------------- a human takes over
 
 
@@ -147,7 +110,7 @@ async def test_the_card_follows_the_case_and_what_is_left_open_is_answered(
     await stage.settled(THREAD, 7)
     assert "Taken by: Rob" in (await stage.order("status", at=THREAD)).text
     model.plays(says("Thirty days."))
-    assert "again" in (await stage.order("handback", at=THREAD, by=COLLEAGUE)).text
+    assert "Handed back" in (await stage.order("handback", at=THREAD, by=COLLEAGUE)).text
     assert (await stage.answered(THREAD, 2))[-1] == "Thirty days."
     assert "I sent a sled" in str(model.requests[-1].messages)
     (card,) = stage.square.cards.values()
@@ -479,30 +442,6 @@ async def test_the_team_is_told_once_of_what_was_given_up_and_can_take_it(
     assert stage.said(THREAD) == ["Rob, a human colleague, takes care of this conversation."]
 
 
-@pytest.mark.behaviour("desk.troubles")
-async def test_a_tool_that_fails_is_answered_honestly_and_brought_to_the_team(
-    variables: dict[str, str], model: ScriptedModel, tmp_path: Path
-) -> None:
-    async with square_stage({**variables, "TOOL_TIMEOUT_S": "0.3"}) as stage:
-        with sqlite3.connect(tmp_path / "data" / "desk.sqlite3", isolation_level=None) as holder:
-            holder.execute("BEGIN EXCLUSIVE")
-            model.plays(calls(TICKET), says("I am sorry. Shall I call a human colleague?"))
-            await stage.say("I cannot log in, I am Ada", at=THREAD)
-            await stage.answered(THREAD, 1)
-            holder.execute("ROLLBACK")
-        assert "hand over to a human colleague" in str(model.requests[-1].messages[-1])
-        await stage.square.until(lambda: stage.square.cards)
-        (card,) = stage.square.cards.values()
-        assert "create\\_customer\\_ticket" in card.title
-        assert list(card.buttons) == ["takeover"]
-        assert await stage.app.mailbox.mode(THREAD) is Mode.BOT, "who only met a fault may still be helped by the bot"
-        model.plays(calls(("hand_over_to_human", {"reason": "the ticket system failed"})), says("A colleague comes."))
-        await stage.say("yes please", at=THREAD)
-        assert (await stage.answered(THREAD, 2))[-1] == "A colleague comes."
-        assert await stage.app.mailbox.mode(THREAD) is Mode.HUMAN
-        assert len(stage.square.cards) == 2
-
-
 @pytest.mark.behaviour("desk.private")
 async def test_what_is_quoted_to_the_team_is_kept_on_the_record_alone(
     stage: SquareStage, model: ScriptedModel, redis: Redis
@@ -578,6 +517,51 @@ async def test_what_is_spent_is_shown_with_its_limit(stage: SquareStage, model: 
         while "2 of 500 calls" not in await told():
             await asyncio.sleep(0.02)
     assert "of 10,000,000 tokens" in await told()
+
+
+@pytest.mark.behaviour("report.unresolved")
+async def test_admins_see_each_channel_and_what_was_not_resolved_with_links(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    elsewhere, human = a_place("t2", channel="C2"), a_place("t3")
+    model.plays(fails(401), says("Blue."), says("Hello!"))
+    await stage.say("Where is **my** order?", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.say("is it blue or red?", at=elsewhere)
+    await stage.answered(elsewhere, 1)
+    await stage.vote(1, -1, at=elsewhere, comment="it is <b>red")
+    await stage.say("Hi", at=human, by=EXTERNAL)
+    await stage.answered(human, 1)
+    await stage.press("human", at=human, by=EXTERNAL)
+
+    async def told(order: str) -> str:
+        return (await stage.order(order, at=CHANNEL)).text
+
+    async with asyncio.timeout(5):
+        while "3 conversations" not in await told("status"):
+            await asyncio.sleep(0.02)
+    status = (await told("status")).splitlines()
+    (first,) = [line for line in status if line.startswith("  - square `C1`")]
+    (other,) = [line for line in status if line.startswith("  - square `C2`")]
+    assert "2 conversations" in first
+    assert "1 by the customer" in first
+    assert "1 conversation, 1 answered without a human" in other
+    assert "votes +0 -1; 1 unresolved" in other
+    lines = (await told("unresolved")).splitlines()[2:]
+    assert [line.partition("(https://square.example/")[2].partition(")")[0] for line in lines] == [
+        "C1/t3",
+        "C2/t2",
+        "C1/t1",
+    ]
+    called, red, given_up = lines
+    assert "Eve: Hi (a human was called)" in called
+    assert "is it blue or red? (voted down\\: it is \\<b\\>red)" in red
+    assert "Where is \\*\\*my\\*\\* order? (no answer" in given_up
+    assert [line.strip() for line in status[-3:]] == lines
+    assert (await stage.order("unresolved", at=a_place(space="T2"))).text == (await told("unresolved")), "one tenant"
+    for order in ("unresolved", "status"):
+        refused = await stage.order(order, at=THREAD, by=MEMBER)
+        assert (refused.verdict, refused.text) == (Verdict.REFUSED, STAFF_ONLY)
 
 
 # ---------------------------------------------------------------------------------------------------------- tickets

@@ -182,9 +182,9 @@ async def test_turns_that_were_given_up_are_counted(variables: dict[str, str], m
         assert await meters.added("frontdesk_given_up_total", reason="model_unauthorized") == 1
 
 
-async def ready(url: str) -> tuple[int, dict[str, str]]:
+async def ready(url: str, query: str = "") -> tuple[int, dict[str, str]]:
     async with httpx2.AsyncClient(base_url=url, timeout=10) as client:
-        response = await client.get("/readyz")
+        response = await client.get(f"/readyz{query}")
         assert (await client.get("/healthz")).status_code == 200
     return response.status_code, response.json()
 
@@ -202,6 +202,7 @@ async def test_a_redis_that_takes_no_writes_makes_a_process_unready(variables: d
                 assert client.ping()
             status, states = await ready(app.url)
             assert (status, states["redis"], states["database"]) == (503, "redis_unavailable", "ok")
+            assert (await ready(app.url, "?exclude=model&exclude=nothing"))[0] == 503
             assert await meters.value("frontdesk_redis_up") == 0
             async with asyncio.timeout(5):
                 while await meters.value("frontdesk_admission_closed") != 1:

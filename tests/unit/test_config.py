@@ -64,6 +64,25 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
         with_files({"OPENAI_API_KEY_FILE": str(tmp_path / "missing")})
 
 
+@pytest.mark.behaviour("config.files")
+def test_a_line_break_behind_a_secret_is_no_part_of_it(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-1\r\n", encoding="utf-8")
+    given = {
+        "OPENAI_API_KEY_FILE": f"{key}\n",
+        "SLACK_BOT_TOKEN": "xoxb-1\n",
+        "WEB_TOKEN": " 0123456789abcdef\n",
+        "REDIS_URL": "\n",
+    }
+    read = with_files(given)
+    assert (read["OPENAI_API_KEY"], read["SLACK_BOT_TOKEN"]) == ("sk-1", "xoxb-1")
+    expected = load({"OPENAI_API_KEY": "sk-1", "WEB_TOKEN": "0123456789abcdef"})
+    assert load(read) == expected
+    assert load({**given, "OPENAI_API_KEY": "sk-1\n"}) == expected
+    with pytest.raises(ConfigError, match="shorter than 16"):
+        load({"WEB_TOKEN": "0123456789abcd\n\n"})
+
+
 @pytest.mark.behaviour("config.secrets")
 def test_all_secret_settings_are_known_to_the_mask() -> None:
     settings = load(
