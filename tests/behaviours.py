@@ -681,8 +681,12 @@ DISCORD = (
     ),
     Behaviour(
         "discord.filtered",
-        "An answer that a server's filters block is told to the customer, and is a dead letter with the reason.",
+        "What a server's filters take, an answer or words of the desk's own, is told in other words or directly; an "
+        "answer is a dead letter with the reason.",
         "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.slow_mode", "Where slow mode lets nothing stand yet an answer waits, once, and comes whole.", "F51"
     ),
     Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
     Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),

@@ -34,10 +34,18 @@ EDITED_TOO_OFTEN = 30_046
 ANSWERED = 40_060
 NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED = 50_001, 50_013, 50_007, 50_083
 THREAD_EXISTS, THREAD_LOCKED = 160_004, 160_005
-AUTOMOD, LINK_FILTER = 200_000, 240_000
+SLOW_MODE = 20_016
+AUTOMOD, AUTOMOD_TITLE, LINK_FILTER = 200_000, 200_001, 240_000
 
-_NAMES = {AUTOMOD: "discord_blocked_by_automod", LINK_FILTER: "discord_blocked_by_link_filter"}
+_NAMES = {
+    AUTOMOD: "discord_blocked_by_automod",
+    AUTOMOD_TITLE: "discord_blocked_by_automod",
+    LINK_FILTER: "discord_blocked_by_link_filter",
+}
 """What an operator can mend is named; the other numbers stand in Discord's documentation."""
+
+SLOW_S = 30.0
+"""How long to wait in a channel with slow mode that does not say how long."""
 
 _EXEMPT = ("/interactions/", "/webhooks/")
 """Routes that the limit for all routes does not count, and whose buckets are one interaction's own."""
@@ -50,6 +58,11 @@ class Refused(Permanent):
         super().__init__(_NAMES.get(code, f"discord_{code or status}"))
         self.status = status
         self.code = code
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter of the server lets these words not stand; others it may."""
+        return self.code in _NAMES
 
 
 class Client(HTTPClient):
@@ -210,6 +223,8 @@ def to_error(error: Exception) -> Permanent | Transient:
         case RateLimited():
             return Transient("discord_rate_limited", retry_after_s=error.retry_after)
         case HTTPException():
+            if error.code == SLOW_MODE:
+                return Transient("discord_slow_mode", retry_after_s=_retry_after_s(error) or SLOW_S)
             if error.status == 429:
                 return Transient("discord_rate_limited", retry_after_s=_retry_after_s(error))
             if error.status >= 500:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import REGISTRY as METRICS
 
-from adapters.discord import catchup, gateway, pulse
+from adapters.discord import catchup, gateway, identify, pulse, session
 from bot.app import App
 from bot.conversation import UserTurn
 from bot.vitals import state
@@ -27,7 +27,8 @@ MESSAGES = r"/channels/\d+/messages"
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that spare the platform, in proportion to this one."""
     monkeypatch.setattr(gateway, "FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(session, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def metric(name: str, **labels: str) -> float:
 async def test_a_shard_without_a_session_is_named(
     variables: dict[str, str], town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 60.0)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 60.0)
     town.server.routes.shards = 3
     async with frontdesk(town, variables) as app:
         assert await told(app, "discord_shards") == "discord_shards_missing: 1, 2"
@@ -120,7 +121,7 @@ async def test_what_is_read_again_too_slowly_is_told(
 
 
 @pytest.mark.behaviour("discord.supervised")
-@pytest.mark.parametrize("left", [0, gateway.IDENTIFY_RESERVE])
+@pytest.mark.parametrize("left", [0, identify.IDENTIFY_RESERVE])
 async def test_the_end_of_the_identify_budget_is_waited_for(
     left: int, variables: dict[str, str], town: Town, model: ScriptedModel
 ) -> None:
@@ -140,7 +141,7 @@ async def test_the_end_of_the_identify_budget_is_waited_for(
 
 @pytest.mark.behaviour("discord.supervised")
 async def test_one_identify_more_than_the_reserve_is_used(variables: dict[str, str], town: Town) -> None:
-    town.server.routes.identifies_left = gateway.IDENTIFY_RESERVE + 1
+    town.server.routes.identifies_left = identify.IDENTIFY_RESERVE + 1
     async with frontdesk(town, variables) as app:
         await told(app, "ok")
         assert len(town.server.gateway.identified) == 1
@@ -150,7 +151,7 @@ async def test_one_identify_more_than_the_reserve_is_used(variables: dict[str, s
 async def test_a_connection_on_which_nothing_comes_is_given_up_and_the_session_goes_on(
     variables: dict[str, str], town: Town, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "SILENT_S", 1.0)
+    monkeypatch.setattr(session, "SILENT_S", 1.0)
     async with discord_stage(variables, town=town) as stage:
         await greeted(stage, model)
         live = town.server.gateway
