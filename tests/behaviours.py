@@ -154,6 +154,17 @@ ACCEPTANCE = (
         "A malformed, unknown or unfitting call goes back to the model.",
         "acceptance 12, F30, F31",
     ),
+    Behaviour(
+        "acceptance.tool_fails",
+        "A tool raises, then hangs: no word of it is told, and a ticket helps.",
+        "acceptance 13",
+    ),
+    Behaviour(
+        "acceptance.loops", "A model that loops is stopped with an honest answer; the thread goes on.", "acceptance 14"
+    ),
+    Behaviour(
+        "acceptance.attachments", "What is no receipt gets its own honest sentence, one kind by one.", "acceptance 15"
+    ),
     Behaviour("acceptance.mentions", "Mentions and unlisted links in an answer do nothing.", "acceptance 16, 17"),
     Behaviour("acceptance.numbers", "A ticket number that nobody was given is withheld.", "R4"),
     Behaviour("acceptance.languages", "German, Japanese and emoji go through unchanged.", "acceptance 19"),

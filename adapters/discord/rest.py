@@ -164,8 +164,10 @@ class Rest:
         except (DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise to_error(error) from error
 
-    async def read(self, url: str, max_bytes: int) -> tuple[int, bytes]:
-        """Read a file of Discord's, without the token: the status, and at most one byte more than `max_bytes`.
+    async def read(self, url: str, max_bytes: int) -> tuple[int, bytes | None]:
+        """Read a file of Discord's, without the token: the status, and the bytes unless they are more than `max_bytes`.
+
+        What says that it is larger is not read; what does not say so is read up to the limit and let go of.
 
         Raises:
             Transient: it cannot be reached.
@@ -173,16 +175,19 @@ class Rest:
         try:
             async with (
                 asyncio.timeout(REQUEST_S),
-                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-                session.get(url, allow_redirects=False) as response,
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as session,
+                session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
             ):
+                if response.status != 200:
+                    return response.status, b""
+                if (response.content_length or 0) > max_bytes:
+                    return response.status, None
                 data = bytearray()
-                if response.status == 200:
-                    async for chunk in response.content.iter_chunked(64 * 1024):
-                        data += chunk
-                        if len(data) > max_bytes:
-                            break
-                return response.status, bytes(data[: max_bytes + 1])
+                async for chunk in response.content.iter_chunked(64 * 1024):
+                    data += chunk
+                    if len(data) > max_bytes:
+                        return response.status, None
+                return response.status, bytes(data)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise Transient("discord_files") from error
 
