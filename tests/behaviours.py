@@ -644,7 +644,8 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
+        "A mention opens a thread from its message; a post in a forum that is set so, a mention in others' threads and "
+        "a DM are answered where they are; where nothing is for the bot it is silent.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),

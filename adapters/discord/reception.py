@@ -53,7 +53,8 @@ class Reception:
 
     async def _take(self, event: IncomingMessage, channel: str) -> None:
         thread, author = event.thread, event.author
-        begins = event.mentions_bot and thread.channel == channel and thread.root == event.message_id
+        is_first = thread.channel == channel and thread.root == event.message_id
+        begins = is_first and (event.mentions_bot or await self._again(lambda: self._threads.hears_all(thread)))
         is_overheard = event.audience.is_overheard
         if begins:
             await self._again(lambda: self._threads.begin(thread, Origin(person=author.id)))

@@ -35,7 +35,7 @@ from adapters.discord.rest import (
 )
 from bot.errors import Permanent, Transient
 from bot.messages import ThreadKey
-from bot.ports import Resources
+from bot.ports import Listening, Resources
 
 log = structlog.get_logger(__name__)
 
@@ -179,6 +179,10 @@ class Threads:
     async def goes_private(self, key: ThreadKey) -> bool:
         """Whether what begins in this channel goes on where only the person and the team read along."""
         return (await self._resources.channel_rules(key)).private
+
+    async def hears_all(self, key: ThreadKey) -> bool:
+        """Whether every message in this channel, or post in this forum, begins a conversation."""
+        return (await self._resources.channel_rules(key)).listening is Listening.EVERYTHING
 
     async def welcome(self, place: Venue, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""

@@ -21,7 +21,7 @@ from tests.stages.discord import DiscordStage, Talk, Town, discord_stage
 from tests.stages.play import WAIT_S, record, results_of
 
 LIMIT_BYTES = 10 << 20
-GROWTH_BYTES = 15_000_000
+GROWTH_BYTES = 20_000_000
 
 
 @pytest.fixture
