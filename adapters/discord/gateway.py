@@ -96,16 +96,11 @@ class Gateway:
             log.warning("discord_session_over", reason=reason, pause_s=round(pause_s, 1))
             await asyncio.sleep(pause_s * random.uniform(0.7, 1.0))  # noqa: S311 - spreads processes, hides nothing
 
-    def ping(self) -> None:
-        """Whether events can come in.
-
-        Raises:
-            Transient: they cannot.
-        """
+    def trouble(self) -> str:
+        """What keeps events from coming in, in a few words; nothing when they do."""
         if self._session is None or not self._ready:
-            raise Transient(self._identify.waits_for or self._reason)
-        if reason := trouble(self.serves, self.pulses()):
-            raise Transient(reason)
+            return self._identify.waits_for or self._reason
+        return trouble(self.serves, self.pulses())
 
     @property
     def serves(self) -> list[int]:
