@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.errors import ConfigError
-from bot.vitals import Probe, state
+from bot.vitals import Probe, look
 
 GRACE_S = 2
 """How long open event streams may take to close at a stop."""
@@ -46,11 +46,13 @@ def application(
         return PlainTextResponse("ok\n")
 
     async def readyz(request: Request) -> Response:
-        told = await asyncio.gather(*(state(probe) for probe in probes.values()))
-        states = dict(zip(probes, told, strict=True))
+        vitals = dict(zip(probes, await asyncio.gather(*map(look, probes.values())), strict=True))
+        told: dict[str, object] = {name: vital.state for name, vital in vitals.items()}
+        if figures := {name: vital.figures for name, vital in vitals.items() if vital.figures}:
+            told["figures"] = figures
         excluded = request.query_params.getlist("exclude")
-        ready = all(state == "ok" for name, state in states.items() if name not in excluded)
-        return JSONResponse(states, status_code=200 if ready else 503)
+        ready = all(vital.state == "ok" for name, vital in vitals.items() if name not in excluded)
+        return JSONResponse(told, status_code=200 if ready else 503)
 
     async def metrics(request: Request) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")

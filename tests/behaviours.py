@@ -154,6 +154,17 @@ ACCEPTANCE = (
         "A malformed, unknown or unfitting call goes back to the model.",
         "acceptance 12, F30, F31",
     ),
+    Behaviour(
+        "acceptance.tool_fails",
+        "A tool raises, then hangs: no word of it is told, and a ticket helps.",
+        "acceptance 13",
+    ),
+    Behaviour(
+        "acceptance.loops", "A model that loops is stopped with an honest answer; the thread goes on.", "acceptance 14"
+    ),
+    Behaviour(
+        "acceptance.attachments", "What is no receipt gets its own honest sentence, one kind by one.", "acceptance 15"
+    ),
     Behaviour("acceptance.mentions", "Mentions and unlisted links in an answer do nothing.", "acceptance 16, 17"),
     Behaviour("acceptance.numbers", "A ticket number that nobody was given is withheld.", "R4"),
     Behaviour("acceptance.languages", "German, Japanese and emoji go through unchanged.", "acceptance 19"),
@@ -643,7 +654,8 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
+        "A mention opens a thread from its message; a post in a forum that is set so, a mention in others' threads and "
+        "a DM are answered where they are; where nothing is for the bot it is silent.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -691,8 +703,12 @@ DISCORD = (
     ),
     Behaviour(
         "discord.filtered",
-        "An answer that a server's filters block is told to the customer, and is a dead letter with the reason.",
+        "What a server's filters take, an answer or words of the desk's own, is told in other words or directly; an "
+        "answer is a dead letter with the reason.",
         "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.slow_mode", "Where slow mode lets nothing stand yet an answer waits, once, and comes whole.", "F51"
     ),
     Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
     Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),

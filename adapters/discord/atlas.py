@@ -59,10 +59,7 @@ class Atlas:
         Raises:
             Refused: it cannot be looked at.
         """
-        known = await self._channel(channel)
-        parent = known.get("parent_id")
-        is_thread = to_place(known).kind.is_thread
-        return to_place(known, await self._channel(str(parent)) if is_thread and parent else None)
+        return to_place(await self._channel(channel))
 
     async def server(self, guild: str) -> Server:
         """Who may do what in a server."""

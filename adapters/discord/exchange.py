@@ -72,25 +72,25 @@ class Exchange:
     async def _say(self, body: Json, files: Sequence[File]) -> None:
         try:
             if not self._is_deferred:
-                await self._first(
-                    {"type": _MESSAGE, "data": {**body, "flags": body.get("flags", 0) | EPHEMERAL}}, files
-                )
                 self._is_deferred = self._is_told = True
+                first = {"type": _MESSAGE, "data": {**body, "flags": body.get("flags", 0) | EPHEMERAL}}
+                if not await self._first(first, files):
+                    await self._directly(body, files)
             elif self._age_s() > LIFE_S:
                 await self._directly(body, files)
             elif self._is_told:
-                flags = body.get("flags", 0) | EPHEMERAL
-                await self._send("POST", _FOLLOW_UP, {**body, "flags": flags}, files)
+                await self._send("POST", _FOLLOW_UP, body, files, EPHEMERAL)
             else:
-                await self._send("PATCH", _ORIGINAL, body, files)
+                await self._send("PATCH", _ORIGINAL, body, files, 0)
                 self._is_told = True
         except (Permanent, Transient) as failure:
             log.warning("discord_interaction_untold", reason=failure.reason)
 
-    async def _send(self, method: str, path: str, body: Json, files: Sequence[File]) -> None:
+    async def _send(self, method: str, path: str, body: Json, files: Sequence[File], flags: int) -> None:
+        sent = {**body, "flags": body.get("flags", 0) | flags}
         try:
             await self._rest.request(
-                method, path, webhook_id=self._application, webhook_token=self._token, json=body, files=files
+                method, path, webhook_id=self._application, webhook_token=self._token, json=sent, files=files
             )
         except Refused as refused:
             log.info("discord_interaction_over", code=refused.code)

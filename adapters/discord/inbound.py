@@ -90,7 +90,7 @@ def to_message(message: Json, place: Place, key: ThreadKey, author: Person, me: 
         text="\n".join(part for part in (quoted, text) if part),
         audience=place.audience,
         attachments=to_attachments(message),
-        opens=not place.guild or (place.in_forum and str(message["id"]) == place.id),
+        opens=not place.guild,
         mentions_bot=by_us or is_mentioned(message, me),
         mentions_people=bool(others) or by_person,
     )

@@ -14,15 +14,15 @@ from adapters.discord.inbound import DIRECT, PLATFORM
 from adapters.discord.limits import Limits
 from adapters.discord.listening import Listening
 from adapters.discord.posts import Posts
-from adapters.discord.pulse import measure
+from adapters.discord.pulse import measure, sum_up
 from adapters.discord.reader import Reader
 from adapters.discord.reply import DiscordReply
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings, read_settings
 from adapters.discord.threads import Threads
-from bot.errors import Transient
+from bot.errors import Unwell
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
-from bot.ports import Card, Examination, Form, Intake, Lease, Resources
+from bot.ports import Card, Examination, Figures, Form, Intake, Lease, Resources
 from bot.tasks import end
 
 if TYPE_CHECKING:
@@ -132,16 +132,21 @@ class DiscordPlatform:
         """Nothing: everything comes through the gateway."""
         return ()
 
-    async def ping(self) -> None:
-        """Whether the gateway brings events and they are taken, if it is this process that holds a session."""
+    async def ping(self) -> Figures:
+        """Whether the gateway brings events and they are taken; only a process that holds a session is asked.
+
+        Raises:
+            Unwell: it does not, or they wait too long.
+        """
         gateway, listening = self._gateway, self._listening
         if gateway is None or listening is None:
-            return
-        measure(gateway.serves, gateway.pulses())
-        late = listening.late()
-        gateway.ping()
-        if late:
-            raise Transient(late)
+            raise Unwell("discord_connecting", {})
+        serves, pulses = gateway.serves, gateway.pulses()
+        measure(serves, pulses)
+        figures = {**sum_up(serves, pulses), **listening.backlog()}
+        if trouble := gateway.trouble() or listening.late():
+            raise Unwell(trouble, figures)
+        return figures
 
     async def examine(self) -> Examination:
         """Look at the token, the intents, the servers and what the bot may do in their channels."""

@@ -14,12 +14,13 @@ directions are kept in shared state before anything is posted, so that no messag
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import msgspec
 import structlog
 
 from adapters.discord.inbound import DIRECT
-from adapters.discord.render import clipped, nonce, render_text, title_of
+from adapters.discord.render import PLAIN_TITLE, clipped, nonce, render_text, title_of
 from adapters.discord.rest import (
     ARCHIVED,
     CANNOT_DM,
@@ -34,9 +35,11 @@ from adapters.discord.rest import (
 )
 from bot.errors import Permanent, Transient
 from bot.messages import ThreadKey
-from bot.ports import Resources
+from bot.ports import Listening, Resources
 
 log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
 
 ARCHIVE_MINUTES = 4_320
 MAKING_S = 20.0
@@ -177,6 +180,10 @@ class Threads:
         """Whether what begins in this channel goes on where only the person and the team read along."""
         return (await self._resources.channel_rules(key)).private
 
+    async def hears_all(self, key: ThreadKey) -> bool:
+        """Whether every message in this channel, or post in this forum, begins a conversation."""
+        return (await self._resources.channel_rules(key)).listening is Listening.EVERYTHING
+
     async def welcome(self, place: Venue, person: str) -> None:
         """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
         if place.is_thread:
@@ -252,13 +259,22 @@ class Threads:
         except Refused as refused:
             if refused.code == THREAD_EXISTS:
                 return message  # a thread has the id of the message that it was made from
+            if refused.is_filtered and title != PLAIN_TITLE:
+                return await self._from_message(channel, message, PLAIN_TITLE)
             raise
         return str(made["id"])
 
     async def _announce(self, key: ThreadKey, person: str, question: str) -> str:
         """The message from which the thread of a command is made; the same one however often this is tried."""
         shown = clipped(question, _QUESTION_LIMIT_CHARS).replace("\n", "\n> ")
-        body = render_text(f"<@{person}> asks:\n> {shown}", addressee=person)
+        try:
+            return await self._begun(key, render_text(f"<@{person}> asks:\n> {shown}", addressee=person))
+        except Refused as refused:
+            if not refused.is_filtered:
+                raise
+        return await self._begun(key, render_text(f"<@{person}> asks support.", addressee=person))
+
+    async def _begun(self, key: ThreadKey, body: Json) -> str:
         body |= {"nonce": nonce("begin", key), "enforce_nonce": True}
         message = await self._rest.request("POST", "/channels/{channel_id}/messages", channel_id=key.channel, json=body)
         return str(message["id"])
@@ -270,7 +286,12 @@ class Threads:
             "invitable": False,
             "auto_archive_duration": ARCHIVE_MINUTES,
         }
-        made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
+        try:
+            made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
+        except Refused as refused:
+            if refused.is_filtered and title != PLAIN_TITLE:
+                return await self._private(channel, PLAIN_TITLE)
+            raise
         return str(made["id"])
 
     async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Venue:

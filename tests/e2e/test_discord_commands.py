@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from PIL import Image
 
-from adapters.discord import gateway
+from adapters.discord import identify
 from bot.app import App
 from bot.conversation import NoteTurn, UserTurn
 from bot.messages import ThreadKey
@@ -29,7 +29,7 @@ ABOUT = "Ask support about this"
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture

@@ -93,7 +93,9 @@ class World:
         self.tell: Callable[[Happening], None] = lambda happening: None
         self.url = ""
         self.blocked = ""
-        """What automatic moderation lets stand in no server."""
+        """A pattern of what automatic moderation lets stand in no server, be it a text or the name of a thread."""
+        self.harmful = ""
+        """A pattern of what the filter of harmful links lets stand in no server."""
         bot = self.user("Frontdesk", bot=True)
         self.app = Application(id=bot.id, bot=bot, token=token)
 
