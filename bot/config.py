@@ -22,6 +22,7 @@ from pydantic import (
 
 from bot.budget import Allowance, Limits, Prices
 from bot.errors import ConfigError
+from bot.messages import DEFAULT_TENANT
 from bot.mounts import Mount, parse_mounts
 
 
@@ -233,7 +234,7 @@ class Settings(BaseModel):
 
     def tenant_of(self, space: str) -> str:
         """The tenant that an installed team or guild belongs to."""
-        return self.tenants.get(space, "default")
+        return self.tenants.get(space, DEFAULT_TENANT)
 
     def fingerprint(self) -> str:
         """Names these settings, as far as they are no secrets: equal ones have the same."""

@@ -593,6 +593,11 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour(
+        "slack.strangers",
+        "Who leads a workspace that installed the app by itself is a colleague only where the settings say so.",
+        "issue 6, /support; R1",
+    ),
     Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
     Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
     Behaviour(
@@ -715,6 +720,11 @@ DISCORD = (
         "discord.check",
         "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
         "issue 5, proof",
+    ),
+    Behaviour(
+        "discord.strangers",
+        "Who lets the bot into a server of their own is no colleague there, unless the settings name them or a tenant.",
+        "issue 6, /support; R1",
     ),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
