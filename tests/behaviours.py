@@ -171,6 +171,10 @@ PEOPLE = (
         "people.edit", "An edit before the turn changes it; after, it is a note and no second answer.", "acceptance 10"
     ),
     Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
+    Behaviour(
+        "leaks.commands", "A secret in a command is neither on the audit nor on a ticket.", "F67; issue 6, /support"
+    ),
+    Behaviour("leaks.file_names", "A secret in a file's name is masked before it is stored.", "F67"),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
     Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),

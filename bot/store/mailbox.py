@@ -117,10 +117,17 @@ class RedisMailbox:
         return Put(_text(result))
 
     async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
-        """A message that was accepted, in the inbox or on the record; the record is searched from its end."""
+        """A message that was accepted, in the inbox or on the record, as it was written down last."""
+        async with aclosing(self._places(thread, message_id)) as places:
+            async for found in places:
+                return found
+        return None
+
+    async def _places(self, thread: ThreadKey, message_id: str) -> AsyncGenerator[Found, None]:
+        """Where a message stands, and what was changed in it later: the inbox, then the record from its end."""
         for entry in await self.inbox(thread):
             if _is_message(entry.row, message_id):
-                return Found(entry=entry)
+                yield Found(entry=entry)
         turns = self._at(thread).turns(thread)
         with mapped():
             end = int(await self._redis.llen(turns))
@@ -129,25 +136,30 @@ class RedisMailbox:
             rows = await read_list(self._redis, turns, start, end - 1)
             for index, row in reversed(list(enumerate(rows, start))):
                 if _is_message(row, message_id):
-                    return Found(entry=codec.entry(row), index=index)
+                    yield Found(entry=codec.entry(row), index=index)
             end = start
-        return None
 
     async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
         """Replace mail that no turn has taken yet; whether it was still there."""
         return found.index is None and await self._change_inbox(thread, found.entry, self._encode(turn).row)
 
     async def erase(self, thread: ThreadKey, message_id: str) -> bool:
-        """Forget a message: drop it from the inbox, or empty its entry on the record; whether it was found."""
-        found = await self.find(thread, message_id)
-        if found is None:
-            return False
-        if found.index is None:
-            # A turn may have taken it onto the record since; then it is found there.
-            return await self._change_inbox(thread, found.entry, b"") or await self.erase(thread, message_id)
-        empty = self._encode(codec.erased(found.entry.turn)).row
-        turns = self._at(thread).turns(thread)
-        return bool(await self._scripts.run("erase", [turns], [found.index, found.entry.row, empty]))
+        """Forget a message in every form that it had: drop what waits in the inbox, empty what is on the record.
+
+        Returns:
+            Whether anything was found.
+        """
+        erased = False
+        async with aclosing(self._places(thread, message_id)) as places:
+            async for found in places:
+                if found.index is None:  # a turn may have taken it onto the record since; then it is found there
+                    erased |= await self._change_inbox(thread, found.entry, b"")
+                else:
+                    empty = self._encode(codec.erased(found.entry.turn)).row
+                    turns = self._at(thread).turns(thread)
+                    args = [found.index, found.entry.row, empty]
+                    erased |= bool(await self._scripts.run("erase", [turns], args))
+        return erased
 
     async def _change_inbox(self, thread: ThreadKey, entry: Entry, changed: bytes) -> bool:
         at = self._at(thread)
