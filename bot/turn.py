@@ -55,6 +55,12 @@ JOINS = 3
 BACKOFF_S = (0.4, 0.8, 1.6)
 """How long a thread rests after the first, second and each later failure."""
 
+DELIVERY_S = 900.0
+"""How long an answer that is committed is brought to a platform that cannot take it: an outage loses none."""
+
+REDELIVER_S = 30.0
+"""The longest rest between two tries of it."""
+
 ELSEWHERE_S = 1.0
 """How long a thread of a platform that this process does not serve is left to others."""
 
@@ -90,6 +96,7 @@ class TurnRun:
         self._work: asyncio.Task[Answered] | None = None
         self._speech: Speech | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._obeying: asyncio.Task[None] | None = None
         self._writes = False
         self._writing = False
         self._is_delivered = False
@@ -361,8 +368,8 @@ class TurnRun:
         try:
             await stream.close(lease.committed)
         except Transient as failure:
-            if lease.attempt < self._services.attempts:
-                await self._mailbox.release(lease, delay_s=self._delay_s(failure))
+            if self._may_deliver_later():
+                await self._mailbox.release(lease, delay_s=self._rest_s(failure))
                 return "undelivered"
             return await self._undelivered("undeliverable")
         except Permanent as failure:
@@ -371,6 +378,16 @@ class TurnRun:
         self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
+
+    def _may_deliver_later(self) -> bool:
+        """Whether the answer is young enough to be brought again; how often it was tried counts for nothing."""
+        said = [turn.at for turn in self._turn.turns() if isinstance(turn, AssistantTurn)]
+        age_s = (datetime.now(UTC) - said[-1]).total_seconds() if said else DELIVERY_S
+        return age_s < DELIVERY_S
+
+    def _rest_s(self, failure: Transient) -> float:
+        growing = BACKOFF_S[0] * 2 ** min(self._turn.lease.attempt - 1, 10)
+        return failure.retry_after_s or min(growing, REDELIVER_S)
 
     async def _undelivered(self, reason: str) -> str:
         await self._mailbox.done(self._turn.lease, dead=reason)
@@ -456,10 +473,10 @@ class TurnRun:
                 await self.interrupt(Interrupt.LOST)
             return
         self._renewed_at = time.monotonic()
-        if order is not None:
-            await self.interrupt(_INTERRUPTS[order])
-        elif (standing := self._standing()) is not None:
-            await self.interrupt(standing)
+        reason = self._standing() if order is None else _INTERRUPTS[order]
+        if reason is not None and (self._obeying is None or self._obeying.done()):
+            # Beside the renewal: a write may take long, and meanwhile this thread and all others have to be kept.
+            self._obeying = asyncio.create_task(self.interrupt(reason))
 
     def _standing(self) -> Interrupt | None:
         """Why a standing order keeps this turn from being answered."""
@@ -471,6 +488,8 @@ class TurnRun:
     async def hear(self) -> None:
         """Something was published about this thread: an order, or mail that may join."""
         await self.renew()
+        if self._obeying is not None:
+            await asyncio.wait({self._obeying})
         if not self._may_join():
             return
         async with self._lock:

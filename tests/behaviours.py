@@ -175,6 +175,11 @@ PEOPLE = (
         "leaks.commands", "A secret in a command is neither on the audit nor on a ticket.", "F67; issue 6, /support"
     ),
     Behaviour("leaks.file_names", "A secret in a file's name is masked before it is stored.", "F67"),
+    Behaviour(
+        "people.delivered_later",
+        "An answer that a platform cannot take is brought again until it can, for a quarter of an hour.",
+        "nothing accepted is lost",
+    ),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
     Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),
@@ -186,6 +191,7 @@ CRASHES = (
     Behaviour("crash.human", "A process killed while it calls a human leaves the call to the next.", "acceptance 21"),
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
     Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
+    Behaviour("crash.heartbeat", "What one turn waits for costs no other turn its thread.", "design 4, orders"),
     Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
     Behaviour("crash.drain", "A stop completes what runs, gives back the rest uncounted, and exits with 0.", "F06"),
     Behaviour("crash.many", "Several processes share the work and answer each message once.", "design 4"),
