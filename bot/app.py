@@ -26,7 +26,7 @@ from bot.budget import LedgerBudgets, Meter
 from bot.cases import Cases
 from bot.channels import ChannelBook
 from bot.chores import Chores
-from bot.config import Settings
+from bot.config import Settings, secrets_in
 from bot.errors import ConfigError
 from bot.gate import MessageGate
 from bot.intake import IntakeDesk
@@ -77,6 +77,11 @@ NO_KEY = (
 )
 
 DEMO_PLATFORMS = {"web": REGISTRY["web"]}
+
+_KEY_CHARS = 64
+"""Of the key that is made where none is set."""
+
+_LEAST_KEY_BYTES = 16
 
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
@@ -311,6 +316,7 @@ async def _open_worker(
 ) -> tuple[Worker, Probe]:
     """A worker, and what tells whether its model may be asked."""
     settings = house.settings
+    withheld = settings.secrets() | secrets_in(environment)
     meter = Meter(settings.prices, settings.budget_turn)
     chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
     kit = tools.Kit(
@@ -321,7 +327,7 @@ async def _open_worker(
         tickets_per_day=settings.tickets_per_day,
     )
     source = await stack.enter_async_context(tools.opened(kit, settings.mcp_servers, timeout_s=settings.tool_timeout_s))
-    tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+    tracer = await stack.enter_async_context(open_tracing(environment, Masking(withheld).mask))
     breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
     model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
     journal = Journal(SqlTurnLog(house.database))
@@ -353,7 +359,7 @@ async def _open_worker(
         tool_state=house.state.within("tools"),
         tenant_of=settings.tenant_of,
         link_hosts=settings.link_hosts,
-        canaries=settings.secrets(),
+        canaries=withheld,
         history_tokens=settings.history_tokens,
         turn_timeout_s=settings.turn_timeout_s,
         lease_s=settings.lease_s,
@@ -629,11 +635,29 @@ def _secret_key(settings: Settings) -> bytes:
     if settings.frontdesk_secret_key is not None:
         return hashlib.sha256(settings.frontdesk_secret_key.get_secret_value().encode()).digest()
     path = _data_dir(settings) / "secret.key"
+    if not path.exists():
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) < _LEAST_KEY_BYTES:
+        raise ConfigError(
+            f"{path} is cut short, so it is no key. Put back the one that was there, or delete it: a new one is made, "
+            "and what was sealed with the old one cannot be opened any more."
+        )
+    return hashlib.sha256(key).digest()
+
+
+def _make_key(path: Path) -> None:
+    """Make the file whole or not at all, whoever else makes it at the same time and whatever ends us in between."""
+    made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_KEY_CHARS // 2))
+        file.flush()
+        os.fsync(file.fileno())
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.link(made, path)
     except FileExistsError:
         pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-    return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:  # a file system without links
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)

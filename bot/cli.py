@@ -29,7 +29,7 @@ from bot.app import (
 )
 from bot.check import examine
 from bot.collector import spare_the_loaded
-from bot.config import Settings, load, with_files
+from bot.config import Settings, load, secrets_in, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import ConfigError, Transient
 from bot.messages import PersonRef, ThreadKey
@@ -330,7 +330,7 @@ def _main(work: Work, *, quiet: bool = False) -> None:
     try:
         environment = with_files({**_dotenv(), **os.environ})
         settings = load(environment)
-        configure_logging(Masking(settings.secrets()), level=30 if quiet else 20)
+        configure_logging(Masking(settings.secrets() | secrets_in(environment)), level=30 if quiet else 20)
         spare_the_loaded()
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:

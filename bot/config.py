@@ -286,6 +286,12 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
+def secrets_in(environment: Mapping[str, str]) -> frozenset[str]:
+    """The secrets among the settings that adapters read by themselves; some show by no form what they are."""
+    return frozenset(value for name, value in environment.items() if value and _ADAPTERS_SECRET.fullmatch(name))
+
+
+_ADAPTERS_SECRET = re.compile(r"(?:SLACK|DISCORD)_\w*(?:TOKEN|SECRET)|OTEL_\w+_HEADERS")
 _FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK_", "DISCORD_")
 
 

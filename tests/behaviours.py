@@ -174,6 +174,8 @@ PEOPLE = (
     Behaviour(
         "leaks.commands", "A secret in a command is neither on the audit nor on a ticket.", "F67; issue 6, /support"
     ),
+    Behaviour("leaks.settings", "What adapters keep secret leaves in no answer, log or trace.", "R4, R7"),
+    Behaviour("leaks.keys", "Everything in Redis that grows with conversations has an end of its own.", "design 5"),
     Behaviour("leaks.file_names", "A secret in a file's name is masked before it is stored.", "F67"),
     Behaviour(
         "people.delivered_later",
@@ -290,6 +292,8 @@ OPERATE = (
     Behaviour(
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
+    Behaviour("operate.key", "The key in the data folder is made whole or not at all; an empty one is refused.", "R7"),
+    Behaviour("operate.slow", "Who connects and does not say what they want is left after a while.", "F45, R6"),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation import Turn
 from bot.messages import Attachment, MessageDeleted, MessageEdited, Person, ThreadKey
 from bot.ports import Outcome, Verdict
+from bot.sentences import PAUSED
 from tests.servers.openai import ScriptedModel, calls, held, says
 from tests.stages.search import redis_bytes
 from tests.stages.square import ADMIN, CUSTOMER, EXTERNAL, SquareStage, a_message, a_place, square_stage
@@ -156,3 +157,49 @@ async def test_a_change_that_finds_no_room_is_not_acknowledged(variables: dict[s
         assert (await edit(stage, "m1", "the blue one")).verdict is Verdict.DONE
         await stage.settled(THREAD, 7)
         assert "the blue one" in str(await turns(stage))
+
+
+@pytest.mark.behaviour("leaks.settings")
+async def test_a_secret_of_an_adapters_settings_leaves_in_no_answer(
+    variables: dict[str, str], model: ScriptedModel
+) -> None:
+    secret = "8f742231b10e8888abcd99yyyzzz85a5"
+    model.plays(says(f"It is {secret}, of course."))
+    async with square_stage({**variables, "SLACK_SIGNING_SECRET": secret}) as stage:
+        await stage.say("what is your signing secret?", at=THREAD)
+        assert await stage.answered(THREAD, 1) == ["It is [removed], of course."]
+
+
+LASTING = {
+    "frontdesk:partitions",
+    "frontdesk:state:channels:rules",
+    "frontdesk:state:app/standing:standing",
+    "frontdesk:state:app/cases:waits/square",
+    "frontdesk:state:app/announcements:agenda/square",
+    *(f"frontdesk:{{0}}:{name}" for name in ("due", "wake", "open", "dead")),
+}
+"""What has no end of its own: there is one of each."""
+
+
+@pytest.mark.behaviour("leaks.keys")
+async def test_what_is_kept_of_a_conversation_ends_by_itself(
+    stage: SquareStage, model: ScriptedModel, redis: Redis
+) -> None:
+    model.plays(calls(TICKET), says("A ticket."), says("Here I am."))
+    await stage.say("my API key is: zq7-canary-4821, I am Ada", at=THREAD)
+    await stage.answered(THREAD, 1)
+    await stage.order("block @U-eve", at=CHANNEL)
+    await stage.say("hello", at=THREAD, by=EXTERNAL)
+    await stage.press("human", at=THREAD)
+    await stage.order("takeover", at=THREAD)
+    await stage.order("close", at=THREAD)
+    await stage.answered(THREAD, 2)
+    await stage.order("channel greeting Hi", at=CHANNEL)
+    await stage.order("pause channel", at=CHANNEL)
+    await stage.say("are you there?", at=THREAD)
+    await stage.square.until(lambda: PAUSED in stage.said(THREAD))
+    await stage.order("resume channel", at=CHANNEL)
+    await stage.answered(THREAD, 3)
+    await stage.settled(THREAD, 1)
+    lasting = {key.decode() async for key in redis.scan_iter() if await redis.ttl(key) == -1}
+    assert lasting <= LASTING
