@@ -178,14 +178,14 @@ def _main(work: Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None
     """Read the settings and do the work; what the operator has to mend is a list, never a traceback."""
     import uvloop
 
-    from bot.config import load, with_files
+    from bot.config import load, secrets_in, with_files
     from bot.observe import configure_logging
     from bot.secrets import Masking
 
     try:
         environment = with_files({**_dotenv(), **os.environ})
         settings = load(environment)
-        configure_logging(Masking(settings.secrets()), level=30 if quiet else 20)
+        configure_logging(Masking(settings.secrets() | secrets_in(environment)), level=30 if quiet else 20)
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:
         typer.echo("Frontdesk cannot start:", err=True)

@@ -22,6 +22,7 @@ from pydantic import (
 
 from bot.budget import Allowance, Limits, Prices
 from bot.errors import ConfigError
+from bot.messages import DEFAULT_TENANT
 from bot.mounts import Mount, parse_mounts
 
 
@@ -233,7 +234,7 @@ class Settings(BaseModel):
 
     def tenant_of(self, space: str) -> str:
         """The tenant that an installed team or guild belongs to."""
-        return self.tenants.get(space, "default")
+        return self.tenants.get(space, DEFAULT_TENANT)
 
     def fingerprint(self) -> str:
         """Names these settings, as far as they are no secrets: equal ones have the same."""
@@ -292,6 +293,12 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
+def secrets_in(environment: Mapping[str, str]) -> frozenset[str]:
+    """The secrets among the settings that adapters read by themselves; some show by no form what they are."""
+    return frozenset(value for name, value in environment.items() if value and _ADAPTERS_SECRET.fullmatch(name))
+
+
+_ADAPTERS_SECRET = re.compile(r"(?:SLACK|DISCORD)_\w*(?:TOKEN|SECRET)|OTEL_\w+_HEADERS")
 _FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK_", "DISCORD_")
 
 

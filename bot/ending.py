@@ -31,6 +31,12 @@ log = structlog.get_logger(__name__)
 BACKOFF_S = (0.4, 0.8, 1.6)
 """How long a thread rests after the first, second and each later failure."""
 
+DELIVERY_S = 900.0
+"""How long an answer that is committed is brought to a platform that cannot take it: an outage loses none."""
+
+REDELIVER_S = 30.0
+"""The longest rest between two tries of it."""
+
 
 class Ending:
     """Ends one turn.
@@ -97,8 +103,8 @@ class Ending:
         try:
             await stream.close(lease.committed)
         except Transient as failure:
-            if lease.attempt < self._services.attempts:
-                await self._mailbox.release(lease, delay_s=self._delay_s(failure))
+            if self._may_deliver_later():
+                await self._mailbox.release(lease, delay_s=self._rest_s(failure))
                 return "undelivered"
             return await self._undelivered("undeliverable")
         except Permanent as failure:
@@ -107,6 +113,16 @@ class Ending:
         self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
+
+    def _may_deliver_later(self) -> bool:
+        """Whether the answer is young enough to be brought again; how often it was tried counts for nothing."""
+        said = [turn.at for turn in self._turn.turns() if isinstance(turn, AssistantTurn)]
+        age_s = (datetime.now(UTC) - said[-1]).total_seconds() if said else DELIVERY_S
+        return age_s < DELIVERY_S
+
+    def _rest_s(self, failure: Transient) -> float:
+        growing = BACKOFF_S[0] * 2 ** min(self._turn.lease.attempt - 1, 10)
+        return failure.retry_after_s or min(growing, REDELIVER_S)
 
     async def _undelivered(self, reason: str) -> str:
         await self._mailbox.done(self._turn.lease, dead=reason)

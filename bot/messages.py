@@ -9,6 +9,9 @@ from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+DEFAULT_TENANT = "default"
+"""The tenant of every space for which the settings name none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadKey:

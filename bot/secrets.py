@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from bot.errors import Permanent, ToolInputError
-from bot.messages import ThreadKey
+from bot.messages import Attachment, ThreadKey
 from bot.phrases import spoken_secrets
 from bot.ports import SharedState
 from bot.sealing import AeadSealer
 from bot.shapes import SECRET, known_shapes
+from bot.text import scrub
 from bot.tool import SecretOpener
 
 REMOVED = "[secret removed]"
@@ -23,6 +24,9 @@ HANDLES_PER_MESSAGE = 20
 
 _COUNTER_S = 31 * 24 * 3600.0
 """Longer than a conversation is kept, so that a handle on its record never comes to name another secret."""
+
+_NAME_CHARS = 200
+"""What is kept of a file's name."""
 
 _LITERAL_CHARS = 6
 """Shorter settings are ordinary words; masking them would spoil every line."""
@@ -57,6 +61,11 @@ def find(text: str) -> tuple[Span, ...]:
 def mask(text: str) -> str:
     """The text with every secret replaced."""
     return _replaced(text, find(text), {})
+
+
+def named_safely(attachment: Attachment) -> Attachment:
+    """The file under a name that holds no secret."""
+    return replace(attachment, name=mask(scrub(attachment.name, _NAME_CHARS)))
 
 
 def _replaced(text: str, spans: Iterable[Span], instead: Mapping[str, str]) -> str:

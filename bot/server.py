@@ -16,9 +16,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.errors import ConfigError
 from bot.vitals import Probe, look
+
+HEAD_S = 10.0
+"""How long somebody who connects may take to say what they want: idle connections must not use up all there are."""
 
 GRACE_S = 2
 """How long open event streams may take to close at a stop."""
@@ -99,6 +103,33 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Prompt(H11Protocol):
+    """A connection whose other side has `HEAD_S` for the head of each request; the server itself waits for ever."""
+
+    _waits: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as it is there
+        super().connection_made(transport)
+        self._waits = self.loop.call_later(HEAD_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._heard()
+        elif self._waits is None and getattr(before, "response_complete", True):
+            self._waits = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard()
+        super().connection_lost(exc)
+
+    def _heard(self) -> None:
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
+
+
 class _Quiet(uvicorn.Server):
     """A server that leaves signals to the program around it."""
 
@@ -119,6 +150,7 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[str
         timeout_graceful_shutdown=GRACE_S,
         lifespan="off",
         ws="none",
+        http=_Prompt,
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Quiet(config)

@@ -182,6 +182,17 @@ PEOPLE = (
         "people.edit", "An edit before the turn changes it; after, it is a note and no second answer.", "acceptance 10"
     ),
     Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
+    Behaviour(
+        "leaks.commands", "A secret in a command is neither on the audit nor on a ticket.", "F67; issue 6, /support"
+    ),
+    Behaviour("leaks.settings", "What adapters keep secret leaves in no answer, log or trace.", "R4, R7"),
+    Behaviour("leaks.keys", "Everything in Redis that grows with conversations has an end of its own.", "design 5"),
+    Behaviour("leaks.file_names", "A secret in a file's name is masked before it is stored.", "F67"),
+    Behaviour(
+        "people.delivered_later",
+        "An answer that a platform cannot take is brought again until it can, for a quarter of an hour.",
+        "nothing accepted is lost",
+    ),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
     Behaviour(
@@ -198,6 +209,7 @@ CRASHES = (
     Behaviour("crash.human", "A process killed while it calls a human leaves the call to the next.", "acceptance 21"),
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
     Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
+    Behaviour("crash.heartbeat", "What one turn waits for costs no other turn its thread.", "design 4, orders"),
     Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
     Behaviour("crash.drain", "A stop completes what runs, gives back the rest uncounted, and exits with 0.", "F06"),
     Behaviour("crash.many", "Several processes share the work and answer each message once.", "design 4"),
@@ -296,6 +308,8 @@ OPERATE = (
     Behaviour(
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
+    Behaviour("operate.key", "The key in the data folder is made whole or not at all; an empty one is refused.", "R7"),
+    Behaviour("operate.slow", "Who connects and does not say what they want is left after a while.", "F45, R6"),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
@@ -614,6 +628,11 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour(
+        "slack.strangers",
+        "Who leads a workspace that installed the app by itself is a colleague only where the settings say so.",
+        "issue 6, /support; R1",
+    ),
     Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
     Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
     Behaviour(
@@ -741,6 +760,11 @@ DISCORD = (
         "discord.check",
         "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
         "issue 5, proof",
+    ),
+    Behaviour(
+        "discord.strangers",
+        "Who lets the bot into a server of their own is no colleague there, unless the settings name them or a tenant.",
+        "issue 6, /support; R1",
     ),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),

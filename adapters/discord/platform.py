@@ -49,7 +49,7 @@ class DiscordPlatform:
         self._resources = resources
         self._rest = Rest(settings, Limits(resources.state.within("limits"), resources.waited))
         self._threads = Threads(self._rest, resources, keep_s=settings.keep_s)
-        self._atlas = Atlas(self._rest, settings.admins)
+        self._atlas = Atlas(self._rest, settings.admins, resources.tenant_of)
         self._reader = Reader(self._rest, self._atlas, self._threads)
         self._files = Files(self._rest, settings, resources.desk)
         self._posts = Posts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from adapters.slack.calls import Calls
 from adapters.slack.installations import Installation, Installations
 from adapters.slack.settings import SlackSettings
 from bot.errors import BotError, Permanent, Transient
-from bot.messages import Person
+from bot.messages import DEFAULT_TENANT, Person
 from bot.ports import SharedState
 
 log = structlog.get_logger(__name__)
@@ -54,9 +54,21 @@ class Profile:
 
 
 class People:
-    """Profiles of people, by workspace and id."""
+    """Profiles of people, by workspace and id.
 
-    def __init__(self, settings: SlackSettings, state: SharedState, installations: Installations, calls: Calls) -> None:
+    Args:
+        tenant_of: workspace -> tenant.
+    """
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        state: SharedState,
+        installations: Installations,
+        calls: Calls,
+        tenant_of: Callable[[str], str],
+    ) -> None:
+        self._tenant_of = tenant_of
         self._installations = installations
         self._settings = settings
         self._state = state
@@ -131,13 +143,18 @@ class People:
         if not profile.is_member:
             return False
         if not (self._settings.admins or self._settings.admin_groups):
-            return profile.leads
+            return profile.leads and self._is_ours(me)
         if profile.id in self._settings.admins:
             return True
         for group in self._settings.admin_groups:
             if profile.id in await self._members(me, group):
                 return True
         return False
+
+    def _is_ours(self, me: Installation) -> bool:
+        """Whether who leads this workspace may give orders to the desk. One that installed the app by itself is
+        anybody's, until the settings name a tenant for it."""
+        return not self._settings.has_many_workspaces or self._tenant_of(me.team) != DEFAULT_TENANT
 
     async def _members(self, me: Installation, group: str) -> frozenset[str]:
         """A user group's members; when Slack does not say, those it named last, and nobody before that."""

@@ -64,7 +64,7 @@ class SlackPlatform:
         self._intake: Intake | None = None
         self._calls = Calls(settings.api_url, resources.waited)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
-        self._people = People(settings, state, self._installations, self._calls)
+        self._people = People(settings, state, self._installations, self._calls, resources.tenant_of)
         self._aliases = Aliases(state)
         self._posts = Posts(self._calls, self._installations, self._aliases, state)
         self._words = Words(self._posts)

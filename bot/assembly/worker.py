@@ -10,7 +10,7 @@ from bot.assembly.house import House
 from bot.assembly.models import open_models
 from bot.breaker import Breakers
 from bot.budget import Meter
-from bot.config import Settings
+from bot.config import Settings, secrets_in
 from bot.journal import Journal
 from bot.loop import Loop, LoopLimits
 from bot.metered import MeteredModel
@@ -41,11 +41,12 @@ async def open_worker(
         ConfigError: no model, a handbook that cannot be read, a server of tools that cannot be reached.
     """
     settings = house.settings
+    withheld = settings.secrets() | secrets_in(environment)
     meter = Meter(settings.prices, settings.budget_turn)
     async with AsyncExitStack() as stack:
         chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
         tools = await stack.enter_async_context(open_tools(vision))
-        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+        tracer = await stack.enter_async_context(open_tracing(environment, Masking(withheld).mask))
         breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
         model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
         journal = Journal(house.business.turns)
@@ -79,7 +80,7 @@ async def open_worker(
             tool_state=house.state.within("tools"),
             tenant_of=settings.tenant_of,
             link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
+            canaries=withheld,
             history_tokens=settings.history_tokens,
             turn_timeout_s=settings.turn_timeout_s,
             lease_s=settings.lease_s,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 import pytest
@@ -12,13 +14,14 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import casework
+from bot import casework, ending
 from bot.app import open_desk, open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.messages import Attachment, ThreadKey
 from bot.ports import AuditEntry, Mode, Verdict
 from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
+from bot.store.keys import Partition
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
 from tests.stages.search import redis_bytes
@@ -645,6 +648,65 @@ async def test_a_channel_has_rules_of_its_own(stage: SquareStage, model: Scripte
     await stage.order("channel off", at=CHANNEL)
     off = a_place("m3")
     assert (await stage.say("@bot!", at=off, message_id="m3", mentions=True)).verdict is Verdict.IGNORED
+
+
+# --------------------------------------------------------------------------------------------------------- delivery
+
+
+@pytest.mark.behaviour("crash.heartbeat")
+async def test_an_order_to_a_turn_that_writes_costs_no_other_turn_its_thread(
+    variables: dict[str, str], model: ScriptedModel, redis: Redis, tmp_path: Path
+) -> None:
+    other = a_place("t2")
+    agenda = Partition(0).due
+
+    async def lease(thread: ThreadKey) -> float:
+        return await redis.zscore(agenda, str(thread)) or 0.0
+
+    async with square_stage({**variables, "LEASE_S": "1"}) as stage:
+        running = held("Still ", "here.")
+        model.plays(calls(TICKET), running, says("A ticket."))
+        with sqlite3.connect(tmp_path / "data" / "desk.sqlite3", isolation_level=None) as holder:
+            holder.execute("BEGIN EXCLUSIVE")  # the ticket takes seconds to be written
+            await stage.say("I cannot log in, I am Ada", at=THREAD)
+            await model.asked(1)
+            await stage.say("hello?", at=other, by=MEMBER)
+            await running.pause.reached.wait()
+            began, began_other = await lease(THREAD), await lease(other)
+            ordering = asyncio.create_task(stage.order("pause", at=THREAD))
+            async with asyncio.timeout(3.0):
+                while await lease(THREAD) < began + 1_500 or await lease(other) < began_other + 1_500:
+                    await asyncio.sleep(0.02)
+            holder.execute("ROLLBACK")
+        await ordering
+        for pause in running.pauses:
+            pause.release()
+        assert await stage.answered(other, 1) == ["Still here."]
+        assert len(model.requests) == 2
+
+
+@pytest.mark.behaviour("people.delivered_later")
+@pytest.mark.parametrize("patience_s", [900.0, 0.0])
+async def test_an_answer_that_cannot_be_delivered_is_brought_again_for_a_while(
+    patience_s: float, variables: dict[str, str], model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "DELIVERY_S", patience_s)
+    monkeypatch.setattr(ending, "REDELIVER_S", 0.05)
+    model.plays(says("Here I am."))
+    async with square_stage({**variables, "MAX_ATTEMPTS": "1"}) as stage:
+        stage.square.deaf = {"close"}
+        await stage.say("hello?", at=THREAD)
+        if not patience_s:
+            await stage.becomes(lambda: "close" in stage.square.asked)
+            while not (letters := await stage.app.mailbox.dead_letters()):
+                await asyncio.sleep(0.01)
+            assert [letter.reason for letter in letters] == ["undeliverable"]
+            return
+        await stage.becomes(lambda: stage.square.asked.count("close") >= 4)
+        stage.square.deaf = set()
+        assert await stage.answered(THREAD, 1) == ["Here I am."]
+        assert len(model.requests) == 1
+        assert not await stage.app.mailbox.dead_letters()
 
 
 # ---------------------------------------------------------------------------------------------------------- earlier

@@ -12,7 +12,9 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.errors import Transient
+from bot.app import open_platforms
+from bot.config import load
+from bot.errors import ConfigError, Transient
 from bot.llm.wire import to_wire
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
@@ -237,3 +239,21 @@ async def test_a_database_that_is_away_is_told(redis_url: str) -> None:
     assert await meters.value("frontdesk_redis_up") == 1
     assert await meters.value("frontdesk_part_ready", part="database") == 0
     await connections.aclose()
+
+
+@pytest.mark.behaviour("operate.key")
+async def test_a_key_that_was_cut_short_is_refused_and_a_new_one_is_made_whole(tmp_path: Path) -> None:
+    environment = {"FRONTDESK_DATA_DIR": str(tmp_path), "WEB_TOKEN": "0123456789abcdef"}
+    key = tmp_path / "secret.key"
+    key.touch()  # whoever made it died, or its disk was full
+    with pytest.raises(ConfigError, match="cut short"):
+        async with open_platforms(load(environment), environment):
+            pass
+    key.unlink()
+    kept: set[bytes] = set()
+    for _ in range(2):
+        async with open_platforms(load(environment), environment):
+            kept.add(key.read_bytes())
+    assert [len(one) for one in kept] == [64]
+    assert key.stat().st_mode & 0o077 == 0
+    assert not list(tmp_path.glob("secret.key.*"))

@@ -120,6 +120,7 @@ class _Answer:
         """Only what stands is looked at."""
 
     async def close(self, reply: Reply) -> None:
+        self._square.called("close")
         if reply.text:
             self._square.answers.setdefault(str(self._thread), {})[reply.turn] = reply.text
         await self._square.show()

@@ -54,6 +54,7 @@ from bot.secrets import REMOVED, Masking, find, mask
         ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b",
          "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"),
         ("AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+        ("post to https://discord.com/api/v10/webhooks/123456789/abc-DEF_1 please", "https://discord.com/api/v10/webhooks/123456789/abc-DEF_1"),
         ("ghp_" + "a" * 36, "ghp_" + "a" * 36),
         ("rk_live_abcdefghijklmnopqrstuvwx", "rk_live_abcdefghijklmnopqrstuvwx"),
     ],

@@ -16,6 +16,7 @@ from bot.app import App
 from tests.servers.openai import ScriptedModel, says
 from tests.servers.slack import ADA, HOME, SHARED, Slack
 from tests.servers.slack.delivery import SECRET
+from tests.servers.slack.world import Member
 from tests.stages.play import played
 from tests.stages.search import redis_bytes
 
@@ -116,6 +117,22 @@ async def test_a_workspace_that_takes_the_app_out_is_forgotten(
         assert len(model.requests) == asked
         await install(app, slack)
         assert await answer(slack, model, "Hello again!") == "Hello again!"
+
+
+@pytest.mark.behaviour("slack.strangers")
+@pytest.mark.parametrize("tenants", ["", f"{HOME}=home"])
+async def test_who_leads_a_workspace_that_installed_the_app_is_a_colleague_only_where_it_has_a_tenant(
+    tenants: str, variables: dict[str, str], slack: Slack
+) -> None:
+    boss = slack.person(Member(id="U0BOSS001", name="Boss", team=HOME, leads=True))
+    slack.world.members[boss.member.id] = boss.member
+    told = "There are no such tickets." if tenants else "work here"
+    async with desk({**variables, "ADMINS_SLACK": "", "TENANTS": tenants}, slack) as app:
+        await install(app, slack)
+        for _ in range(2):  # who somebody is may be learnt too late for their first command
+            assert (await boss.command("tickets all")).acknowledged
+        await slack.until(lambda: len(boss.ephemerals()) >= 2)
+        assert told in boss.ephemerals()[-1].shown
 
 
 @pytest.mark.behaviour("slack.rotation")

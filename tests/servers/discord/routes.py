@@ -133,7 +133,7 @@ class Routes:
             "name": app.bot.name,
             "description": "",
             "icon": None,
-            "bot_public": False,
+            "bot_public": app.is_public,
             "bot_require_code_grant": False,
             "owner": user_json(app.bot),
             "verify_key": "0" * 64,

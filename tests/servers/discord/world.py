@@ -65,11 +65,13 @@ class Application:
         intents: the privileged intents that are switched on.
         commands: guild id (0: everywhere) -> registered commands.
         syncs: each registration, in order.
+        is_public: anybody may let it into a server of theirs ("Public Bot").
     """
 
     id: int
     bot: User
     token: str
+    is_public: bool = False
     intents: Intent = Intent.MESSAGE_CONTENT
     commands: dict[int, list[Json]] = field(default_factory=dict)
     syncs: list[tuple[int, list[Json]]] = field(default_factory=list)
