@@ -7,7 +7,7 @@ import math
 import time
 from typing import TypeVar
 
-from adapters.slack.inbound import Place
+from adapters.slack.happenings import Place
 from bot.ports import SharedState
 
 TOGETHER_S = 8.0

@@ -10,18 +10,8 @@ import structlog
 
 from adapters.slack.aliases import Aliases
 from adapters.slack.errands import Errands
-from adapters.slack.inbound import (
-    Changed,
-    Happened,
-    Moved,
-    Removed,
-    Said,
-    Stopped,
-    Withdrawn,
-    read_event,
-    thread_key,
-    to_message,
-)
+from adapters.slack.happenings import Changed, Happened, Moved, Removed, Said, Stopped, Withdrawn
+from adapters.slack.inbound import read_event, thread_key, to_message
 from adapters.slack.installations import Installation, Installations
 from adapters.slack.markup import mentioned, to_plain
 from adapters.slack.people import People

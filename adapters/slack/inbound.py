@@ -6,20 +6,29 @@ Source: https://docs.slack.dev/reference/events and, for Slack Connect, slack-bo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from adapters.slack.fields import Body, listed, mapping, text_of
+from adapters.slack.happenings import (
+    Changed,
+    Happened,
+    Happening,
+    Moved,
+    Place,
+    Removed,
+    Said,
+    Stopped,
+    Withdrawn,
+)
 from adapters.slack.installations import Installation
 from adapters.slack.markup import calls_out, mentioned, to_plain
-from bot.messages import Attachment, Audience, IncomingMessage, Person, ThreadKey
+from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import ChannelRules, Listening
 
 PLATFORM = "slack"
-
-Body = Mapping[str, Any]
 
 _SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 """Subtypes of messages that a person wrote."""
@@ -28,104 +37,6 @@ _OURS = re.compile(r"\bslack:([A-Z0-9]{2,30}):")
 """A thread as we write it into buttons and views."""
 
 _TS = re.compile(r"\d{1,12}\.\d{1,8}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where something happened.
-
-    Args:
-        channel: as Slack names it at this moment.
-        ts: the message's id.
-        root: the message that began the thread.
-        kind: `im`, `mpim`, `group`, `channel`, or empty when the event does not tell.
-        is_shared: other organisations are in the channel (Slack Connect).
-    """
-
-    channel: str
-    ts: str
-    root: str
-    kind: str = ""
-    is_shared: bool = False
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether this is a conversation of one person with us."""
-        return self.kind == "im" or (not self.kind and self.channel.startswith("D"))
-
-    @property
-    def begins(self) -> bool:
-        """Whether the message stands in no thread, so that one may begin with it."""
-        return self.root == self.ts
-
-    @property
-    def audience(self) -> Audience:
-        """Who reads along; what is not known is public."""
-        if self.is_direct:
-            return Audience.DIRECT
-        if self.is_shared:
-            return Audience.SHARED
-        return Audience.PRIVATE if self.kind in ("group", "mpim") else Audience.PUBLIC
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """What all events share.
-
-    Args:
-        user: who did it.
-        actor_team: the workspace of whoever did it, as far as the event tells; else empty.
-        event_ids: see `bot.messages.Incoming`.
-    """
-
-    place: Place
-    user: str
-    actor_team: str
-    event_ids: tuple[str, ...]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said(Happened):
-    """Somebody wrote something; `text` is in Slack's markup."""
-
-    text: str = field(repr=False)
-    files: tuple[Body, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed(Happened):
-    """A message has another text."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn(Happened):
-    """A message is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped(Happened):
-    """Somebody pressed stop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """A channel has another id."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
-    """The app was removed from a workspace, or its token was revoked."""
-
-    team: str
-
-
-Happening = Said | Changed | Withdrawn | Stopped | Moved | Removed
 
 
 def installed_teams(body: Body) -> tuple[str, ...]:
@@ -342,19 +253,3 @@ def moment(ts: str) -> datetime:
 
 def _shared(happened: Happened) -> dict[str, Any]:
     return {name: getattr(happened, name) for name in ("place", "user", "actor_team", "event_ids", "at")}
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object; an empty one for anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def listed(value: object) -> Sequence[Mapping[str, Any]]:
-    """The JSON objects of a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def text_of(values: Mapping[str, Any], name: str) -> str:
-    """A text of a JSON object; an empty one for anything else."""
-    value = values.get(name)
-    return value if isinstance(value, str) else ""

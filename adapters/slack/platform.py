@@ -24,8 +24,9 @@ from adapters.slack.installations import Installations
 from adapters.slack.links import Links
 from adapters.slack.oauth import OAuth
 from adapters.slack.people import People
-from adapters.slack.posts import GONE, Line, Posts
+from adapters.slack.posts import Line, Posts
 from adapters.slack.reception import Reception
+from adapters.slack.refusals import GONE
 from adapters.slack.render import render_card, render_said
 from adapters.slack.reply import SlackReply
 from adapters.slack.settings import SlackSettings, Streaming, read_settings

@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from adapters.slack.happenings import Changed, Moved, Removed, Said, Stopped, Withdrawn
 from adapters.slack.inbound import (
-    Changed,
-    Moved,
-    Removed,
-    Said,
-    Stopped,
-    Withdrawn,
     installed_teams,
     read_event,
     read_written,
