@@ -37,7 +37,7 @@ from bot.llm.wire import to_wire
 from bot.loop import Loop, LoopLimits
 from bot.metered import MeteredModel
 from bot.modelless import Modelless
-from bot.observe import waited
+from bot.observe import limited, waited
 from bot.office import Clerk, Room
 from bot.pauses import Switch
 from bot.ports import ChatModel, Desk, Forgetting, Intake, Mailbox, Platform, Resources, TurnLog, Usage
@@ -537,6 +537,7 @@ def plug_in(
             sealer=AeadSealer(_secret_key(settings), f"adapter {name}"),
             channel_rules=channels.rules,
             waited=partial(waited, name),
+            limited=limited,
             demo=is_demo,
         )
         if (platform := make(environment, resources)) is not None:

@@ -66,10 +66,17 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Happened):
-    """Somebody wrote something; `text` is in Slack's markup."""
+    """Somebody wrote something; `text` is in Slack's markup.
+
+    Args:
+        bot: the id by which a bot is listed that is answered; empty when a person wrote it.
+        name: as the bot calls itself.
+    """
 
     text: str = field(repr=False)
     files: tuple[Body, ...] = ()
+    bot: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from adapters.slack.actions import Actions
 from adapters.slack.aliases import Aliases
+from adapters.slack.bots import Bots
 from adapters.slack.calls import Calls
 from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
@@ -80,6 +81,7 @@ class SlackPlatform:
             self._posts,
             self._words,
             self._errands,
+            Bots(state, settings.bots),
             lambda: self._intake,
         )
         self._forms = Forms(

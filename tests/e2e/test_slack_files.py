@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 from PIL import Image
 
+from bot.conversation import UserTurn
 from tests.scenarios import RECEIPT, reads_attachment, relays
-from tests.servers.openai import Reply, Request, ScriptedModel, calls, reads, says
+from tests.servers.openai import Reply, Request, ScriptedModel, calls, reads, says, waits
 from tests.servers.slack import PLAIN, ROBIN, SHARED
 from tests.stages.play import record, results_of
 from tests.stages.slack import SlackStage, slack_stage
@@ -140,6 +141,39 @@ async def test_a_file_that_says_that_it_is_huge_is_not_asked_for(stage: SlackSta
     (result,) = results_of(await record(stage))
     assert "too_large" in result.content
     assert file.asked == 0
+
+
+@pytest.mark.behaviour("slack.files")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_picture_counts_also_when_the_mention_comes_first_and_without_it(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    """Slack brings a mention twice, in any order, and only the message is sure to tell its files."""
+    never = waits(says("never seen"))
+
+    def told(request: Request) -> Reply:
+        """Looks at the picture as soon as it is there; the model may have been asked without it."""
+        last = request.messages[-1]
+        if last["role"] == "tool":
+            return says(f"On it: {last['content']}")
+        return reads_first(request) if "[attached: " in str(last["content"]) else never
+
+    async with slack_stage(variables, mode=mode) as stage:
+        model.plays(says("Hello!"))
+        model.answers(told)
+        model.sees(reads(RECEIPT))
+        await stage.write("hi")
+        await stage.answer()
+        sent = await stage.write("@Frontdesk what is this?", files=(("receipt.png", picture()),), mention_first=True)
+        for body in sent.bodies:  # and once more
+            assert (await stage.slack.delivery.event(body)).acknowledged
+        assert "Soda Regular" in await stage.answer()
+        never.pause.release()
+        heard = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+        assert [len(turn.attachments) for turn in heard] == [0, 0, 1]
+        assert (await stage.person().delete(sent.message)).acknowledged
+        forgotten = [turn for turn in await record(stage) if isinstance(turn, UserTurn)][1:3]
+        assert [(turn.text, turn.attachments) for turn in forgotten] == [("", ())] * 2
 
 
 @pytest.mark.behaviour("slack.files")
