@@ -73,6 +73,11 @@ def waited(where: str, seconds: float) -> None:
     RATE_WAIT_SECONDS.labels(where=where).inc(seconds)
 
 
+def limited(scope: str) -> None:
+    """Count a message that a rate refused; `scope` is whose it was."""
+    LIMITED.labels(scope=scope, unit="messages").inc()
+
+
 def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int = logging.INFO) -> None:
     """Send every log line, also those of libraries, through one chain that masks secrets.
 

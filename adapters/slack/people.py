@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -43,6 +43,7 @@ class Profile:
     Args:
         is_member: a full member of the workspace in which Frontdesk is installed.
         leads: an admin or owner of it.
+        is_bot: the user of an app.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Profile:
     is_member: bool
     leads: bool
     timezone: str = ""
+    is_bot: bool = False
 
 
 class People:
@@ -90,8 +92,23 @@ class People:
             return Person(id=user, display_name=user, organisation=team)
         team = profile.team or actor_team
         return Person(
-            id=user, display_name=profile.name or user, organisation=team, is_staff=await self._is_staff(me, profile)
+            id=user,
+            display_name=profile.name or user,
+            organisation=team,
+            is_staff=await self._is_staff(me, profile),
+            is_bot=profile.is_bot,
         )
+
+    async def bot(self, me: Installation, user: str, name: str) -> Person:
+        """A bot that speaks: never a colleague, and external unless Slack says that it is of the workspace.
+
+        Args:
+            user: the bot's user, or the bot's own id when the message tells no user: then nobody is looked up.
+            name: as it calls itself.
+        """
+        if user.startswith("B"):
+            return Person(id=user, display_name=name[:80] or user, is_bot=True)
+        return replace(await self.person(me, user), is_staff=False, is_bot=True)
 
     async def names(self, me: Installation, users: Iterable[str]) -> dict[str, str]:
         """Names for mentions; who is not known in time has none."""
@@ -198,4 +215,5 @@ def to_profile(user: Mapping[str, Any], me: Installation) -> Profile:
         is_member=is_ours and not any(user.get(flag) for flag in outside),
         leads=any(bool(user.get(flag)) for flag in ("is_admin", "is_owner", "is_primary_owner")),
         timezone=str(user.get("tz") or ""),
+        is_bot=bool(user.get("is_bot") or user.get("is_workflow_bot")),
     )

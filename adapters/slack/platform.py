@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from adapters.slack.actions import Actions
 from adapters.slack.aliases import Aliases
+from adapters.slack.bots import Bots
 from adapters.slack.calls import Calls
 from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
@@ -24,8 +25,9 @@ from adapters.slack.installations import Installations
 from adapters.slack.links import Links
 from adapters.slack.oauth import OAuth
 from adapters.slack.people import People
-from adapters.slack.posts import GONE, Line, Posts
+from adapters.slack.posts import Line, Posts
 from adapters.slack.reception import Reception
+from adapters.slack.refusals import GONE
 from adapters.slack.render import render_card, render_said
 from adapters.slack.reply import SlackReply
 from adapters.slack.settings import SlackSettings, Streaming, read_settings
@@ -79,6 +81,7 @@ class SlackPlatform:
             self._posts,
             self._words,
             self._errands,
+            Bots(state, settings.bots),
             lambda: self._intake,
         )
         self._forms = Forms(

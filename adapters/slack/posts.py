@@ -44,9 +44,6 @@ RESPOND_S = 5
 PAGES = 5
 DAY_S = 86_400.0
 
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-"""Words that mean: there is no such message any more, or none that can be changed."""
-
 Message = Mapping[str, Any]
 
 

@@ -43,6 +43,8 @@ def test_each_way_in_is_a_whole() -> None:
     admins = settings({**SOCKET, "ADMINS_SLACK": "U0ROB, S0TEAM W0ANA"})
     assert admins.admins == {"U0ROB", "W0ANA"}
     assert admins.admin_groups == {"S0TEAM"}
+    assert settings(SOCKET).bots == frozenset()
+    assert settings({**SOCKET, "SLACK_BOTS": "B0ONE,A0TWO, U0THREE"}).bots == {"B0ONE", "A0TWO", "U0THREE"}
 
 
 @pytest.mark.behaviour("slack.settings")
@@ -59,6 +61,7 @@ def test_each_way_in_is_a_whole() -> None:
             {**SOCKET, "ADMINS_SLACK": "robin", "HANDOVER_CHANNEL_SLACK": "#team"},
             ["ADMINS_SLACK", "HANDOVER_CHANNEL_SLACK"],
         ),
+        ({**SOCKET, "SLACK_BOTS": "B0ONE zapier"}, ["SLACK_BOTS: zapier"]),
         ({**SOCKET, "SLACK_STREAMING": "maybe", "SLACK_API_URL": "slack.com"}, ["SLACK_API_URL", "SLACK_STREAMING"]),
     ],
 )
