@@ -131,6 +131,17 @@ def test_a_structlog_event_is_masked() -> None:
 
 
 @pytest.mark.behaviour("secrets.masked")
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("secret", ["canary-value", "sk-" + "a" * 20, "4111 1111 1111 1111", "ghp_" + "b" * 36])
+def test_a_secret_is_masked_in_every_place_of_a_plain_event(secret: str, place: int) -> None:
+    event: dict[str, object] = {"event": "turn_ended", "thread": "slack:T024:C214:1.2", "tool": "look_up", "n": 1.5}
+    name = list(event)[place]
+    said = event | {name: f"got {secret}"}
+    assert Masking(["canary-value"])(None, "info", said) == event | {name: f"got {REMOVED}"}
+    assert Masking(["canary-value"])(None, "info", dict(event)) == event
+
+
+@pytest.mark.behaviour("secrets.masked")
 def test_an_exception_in_structlog_is_masked() -> None:
     masking = Masking(["canary-value"])
     logger = structlog.wrap_logger(
