@@ -39,7 +39,8 @@ _SAYS_LITTLE = frozenset(
 _PHRASES = (
     (
         re.compile(
-            r"\b(?:i )?(?:still )?(?:can't|cannot|can not) (?:log|sign) ?in(?: ?to (?:my|the) account)?\b[\s,;]*",
+            r"\b(?:i )?(?:still )?(?:can'?t|cannot|can not) (?:log|sign) ?in(?: ?to (?:my|the) account)?"
+            r"(?: any ?more)?\b[\s,;]*",
             re.IGNORECASE,
         ),
         "",
