@@ -152,8 +152,8 @@ def plain(text: str, message: Json, me: Self) -> str:
 
 
 def to_command_text(text: str) -> str:
-    """What follows `/support`: people are written `@ID`."""
-    return re.sub(r"<@!?(\d+)>", r"@\1", text).strip()
+    """What follows `/support`: people are written `@ID`; a name that is no mention is nobody."""
+    return re.sub(r"^(\S+\s+)@(?!\d+$)(\S+)$", r"\1\2", re.sub(r"<@!?(\d+)>", r"@\1", text).strip())
 
 
 def to_attachments(message: Json) -> tuple[Attachment, ...]:

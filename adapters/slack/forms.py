@@ -103,7 +103,7 @@ class Forms:
         ts = await self._posts.post(line, render_offer(form, thread, person.id, f"form/{form.id}"))
         await self._keep(form.id, replace(offered, ts=ts))
         if before is not None and before.ts:
-            self._errands.send(self._posts.delete(line, before.ts), "old offer")
+            self._errands.send(self._posts.delete(line, before.ts, may_stream=False), "old offer")
 
     async def open(self, pressed: Pressed, me: Installation) -> None:
         """Open the form for whoever it was offered to."""

@@ -131,9 +131,14 @@ class Posts:
             else:
                 return
 
-    async def delete(self, line: Line, ts: str) -> None:
-        """Take a message of ours away; one that is gone already is as good."""
-        await self.stop_stream(line, ts)
+    async def delete(self, line: Line, ts: str, *, may_stream: bool = True) -> None:
+        """Take a message of ours away; one that is gone already is as good.
+
+        Args:
+            may_stream: it may be a stream that is open.
+        """
+        if may_stream:
+            await self.stop_stream(line, ts)
         try:
             await self.call(line, "chat.delete", {"channel": line.channel, "ts": ts})
         except Permanent as failure:

@@ -102,7 +102,9 @@ def _help(_: str, __: Situation) -> Decision:
 
 
 def _usage(name: str) -> Decision:
-    return Decision(told=f"Write it as: `/support {name} {COMMANDS[name].usage}`")
+    usage = COMMANDS[name].usage
+    picked = ", with the person picked from the list that opens at the @." if usage == "@person" else ""
+    return Decision(told=f"Write it as: `/support {name} {usage}`{picked}")
 
 
 def _take_over(_: str, __: Situation) -> Decision:

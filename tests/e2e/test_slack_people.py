@@ -265,6 +265,22 @@ async def test_the_button_opens_the_form_for_one_person_only(
 
 
 @pytest.mark.behaviour("slack.form")
+async def test_a_form_that_is_offered_again_takes_the_place_of_the_first(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    """Slack refuses nothing meanwhile: what is taken away was never a stream."""
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("The form waits."))
+    await stage.write("status of 12345 please")
+    await stage.answer()
+    (first,) = stage.offers()
+    await stage.write("hello? what about it")
+    await stage.answer()
+    await stage.slack.until(lambda: first.deleted)
+    (second,) = stage.offers()
+    assert second.ts != first.ts
+
+
+@pytest.mark.behaviour("slack.form")
 async def test_a_wrong_key_may_be_corrected_in_the_form_and_a_used_form_opens_nothing(
     stage: SlackStage, model: ScriptedModel
 ) -> None:

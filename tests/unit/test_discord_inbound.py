@@ -138,6 +138,8 @@ def test_markup_is_undone(typed: str, text: str) -> None:
 @pytest.mark.behaviour("discord.begins")
 def test_people_in_a_command_are_written_by_id() -> None:
     assert to_command_text(" block <@!12> or <@34> ") == "block @12 or @34"
+    assert to_command_text("block <@!12>") == "block @12"
+    assert to_command_text("block @Robin") == "block Robin", "typed by hand it is a name, and names are not unique"
 
 
 @pytest.mark.behaviour("discord.buttons")

@@ -104,6 +104,8 @@ def test_markup_becomes_plain_text(typed: str, plain: str) -> None:
 def test_mentions_are_found_by_id_and_commands_keep_ids() -> None:
     assert mentioned("<@U0BEN> and <@W0ADA|ada> and <@U0BEN>") == ("U0BEN", "W0ADA")
     assert to_command_text("assign <@U0ROB|robin> &amp; go") == "assign @U0ROB & go"
+    assert to_command_text("block <@U0ROB1|robin>") == "block @U0ROB1"
+    assert to_command_text("block @Robin") == "block Robin", "typed by hand it is a name, and names are not unique"
     assert calls_out("<!here> please")
     assert calls_out("<!subteam^S1|@x>")
     assert not calls_out("nobody is here")
