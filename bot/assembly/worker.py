@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from bot.assembly.house import House
 from bot.assembly.models import open_models
+from bot.assembly.tracing import open_tracing
 from bot.breaker import Breakers
 from bot.budget import Meter
 from bot.config import Settings, secrets_in
@@ -22,7 +23,6 @@ from bot.services import Services
 from bot.tasks import end
 from bot.tool import ToolSource
 from bot.toolbox import Toolbox
-from bot.tracing import open_tracing
 from bot.troubles import Troubles
 from bot.vitals import Probe
 from bot.worker import Worker
