@@ -17,9 +17,8 @@ import pytest
 from bot.app import open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, Turn
-from tests.integration.test_cli import frontdesk
 from tests.servers.openai import Reply, Request, ScriptedModel, held, says
-from tests.servers.process import FrontdeskProcess
+from tests.servers.process import FrontdeskProcess, frontdesk
 from tests.servers.redis import RedisServer, serving
 from tests.stages.customers import Archive, Customer, archive, becomes, echoes, status
 from tests.stages.meters import Meters

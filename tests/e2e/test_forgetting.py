@@ -21,9 +21,9 @@ from bot.store.client import Connections
 from bot.store.forgetting import RedisForgetting
 from bot.store.mailbox import RedisMailbox
 from bot.store.shared_state import RedisSharedState
-from tests.integration.test_cli import frontdesk
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
+from tests.servers.process import frontdesk
 from tests.stages.meters import Meters
 from tests.stages.play import WAIT_S, assert_whole, played, record
 from tests.stages.search import redis_bytes

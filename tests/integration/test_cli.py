@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bot.sentences import APOLOGY
 from tests.servers.openai import ScriptedModel, calls, fails, says
-from tests.servers.process import FrontdeskProcess
+from tests.servers.process import FrontdeskProcess, frontdesk, frontdesk_from_nothing
 from tests.stages.play import environment
 from tools.database import Database, migrate
 from tools.desk import SqlDesk
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Ran:
-    status: int
-    out: str
-    err: str
-
-
-async def frontdesk(*arguments: str, folder: Path, typed: str = "", **variables: str) -> Ran:
-    """Run the command to its end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        *arguments,
-        cwd=folder,
-        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **variables},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await process.communicate(typed.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture
@@ -94,7 +58,7 @@ async def test_run_says_what_is_missing(variables: dict[str, str], named: str, t
 async def test_check_reaches_every_part(tmp_path: Path, model: ScriptedModel) -> None:
     model.plays(says("ok"))
     variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.base_url, "WEB_TOKEN": "0123456789abcdef"}
-    ran = await frontdesk("check", folder=tmp_path, **variables)
+    ran = await frontdesk_from_nothing("check", folder=tmp_path, **variables)
     assert ran.status == 0, ran.out + ran.err
     assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 6
     model.plays(fails(401))
@@ -122,7 +86,7 @@ async def test_chat_answers_and_leaves(leave: str, tmp_path: Path, model: Script
 @pytest.mark.behaviour("cli.chat")
 @pytest.mark.timeout_s(60)
 async def test_chat_without_a_key_talks_to_the_stand_in(tmp_path: Path) -> None:
-    ran = await frontdesk("chat", folder=tmp_path, typed="Order 123123, email santa@clau.se\n")
+    ran = await frontdesk_from_nothing("chat", folder=tmp_path, typed="Order 123123, email santa@clau.se\n")
     assert ran.status == 0, ran.err
     assert "stand-in" in ran.out
     for words in ("2024-11-08", "Snowy Mountain 123", "Large wooden sled", "Reindeer harness"):
@@ -167,7 +131,7 @@ async def test_a_second_start_on_the_embedded_default_finds_its_conversations(
     }
     root, ticket = "0b6f4d1e-6f0e-4a55-9a39-0f6a7c1d2e3f", {"name": "Omar", "issue": "Unable to log in"}
     model.plays(calls(("create_customer_ticket", ticket)), says("There is a ticket."))
-    async with FrontdeskProcess(variables, tmp_path) as first:
+    async with FrontdeskProcess(variables, tmp_path, preloaded=False) as first:
         assert await post(first, root, "5d0c1f0a-0f6b-4b1f-8a43-2f4a0f3a9b11")
         async with page_stage(first.url, root) as page:
             await page.answer()
@@ -183,7 +147,7 @@ async def test_the_audit_is_printed_oldest_first(tmp_path: Path) -> None:
         desk = SqlDesk(database)
         for number, tenant in enumerate(("default", "other", "default")):
             await desk.record_audit(tenant, actor="web:page:robin", action=f"order-{number}", target="t", result="done")
-    ran = await frontdesk("audit", folder=tmp_path, DATABASE_URL=url)
+    ran = await frontdesk_from_nothing("audit", folder=tmp_path, DATABASE_URL=url)
     assert [line.split("  ")[1:5] for line in ran.out.splitlines()] == [
         ["default", "web:page:robin", "order-0", "t"],
         ["other", "web:page:robin", "order-1", "t"],

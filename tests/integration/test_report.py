@@ -14,9 +14,9 @@ import pytest
 from bot.journal import Journal
 from bot.messages import ThreadKey
 from bot.ports import TurnRow
-from tests.integration.test_cli import frontdesk
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, says
+from tests.servers.process import frontdesk
 from tests.stages.play import environment
 from tests.stages.web import web_stage
 from tools.database import Database, migrate

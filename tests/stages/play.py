@@ -6,19 +6,18 @@ A stage is the same on every platform: `say`, `answer`, `fill`, and the record b
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from bot.app import App, PlatformMaker, open_database, running
-from bot.config import Settings, load
+from bot.app import App, PlatformMaker, running
+from bot.config import load
 from bot.conversation import AssistantTurn, ToolCall, ToolTurn, Turn
 from bot.messages import ThreadKey
 from bot.ports import Form
+from tests.servers.furniture import furnish
 from tests.servers.openai import ScriptedModel
-from tools import demo
 
 WAIT_S = 8.0
 """How long anything on a stage may take."""
@@ -71,32 +70,16 @@ async def played(
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> AsyncIterator[App]:
     """Frontdesk at work while the context lasts; links lead where `fetch` says."""
-    await _furnish(load(variables))
-    async with running(load(variables), variables, is_demo=True, registry=registry, http=http, fetch=fetch) as app:
+    settings = load(variables)
+    if settings.database_url is None:
+        await furnish(settings.frontdesk_data_dir)
+    async with running(settings, variables, is_demo=True, registry=registry, http=http, fetch=fetch) as app:
         work = asyncio.create_task(app.run())
         try:
             yield app
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-
-
-_furniture: list[bytes] = []
-"""The demo's database, filled once in this process: that takes longer than everything else at a start."""
-
-
-async def _furnish(settings: Settings) -> None:
-    """Put a filled database where Frontdesk would make one."""
-    place = settings.frontdesk_data_dir / "desk.sqlite3"
-    if settings.database_url is not None or place.exists():
-        return
-    if not _furniture:
-        with tempfile.TemporaryDirectory() as folder:
-            async with open_database(load({"FRONTDESK_DATA_DIR": folder})) as database:
-                await demo.fill(database)
-            _furniture.append((Path(folder) / "desk.sqlite3").read_bytes())
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.write_bytes(_furniture[0])
 
 
 async def record(stage: Stage) -> list[Turn]:
