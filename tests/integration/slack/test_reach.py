@@ -11,7 +11,7 @@ import pytest
 from adapters.slack.platform import SlackPlatform
 from bot.app import open_platforms
 from bot.config import load
-from bot.errors import Transient
+from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
 from bot.ports import Card
 from tests.servers.openai import ScriptedModel, calls, says
@@ -263,6 +263,21 @@ async def test_who_cannot_be_looked_up_is_external_and_no_colleague(
         told = await slack.until(lambda: [m.shown for m in slack.person(ROBIN).ephemerals()])
         assert "work here" in told[0]
     assert model.requests == []
+
+
+@pytest.mark.behaviour("slack.files")
+async def test_an_address_that_has_expired_is_asked_for_again_once(variables: dict[str, str], slack: Slack) -> None:
+    async with slack_stage(variables, slack=slack) as stage:
+        file = slack.world.keep_file("receipt.png", b"\x89PNG and more", "image/png")
+        old = f"{slack.api.base}/files-expired/receipt.png"
+        attachment = Attachment(
+            id="a", name="a.png", media_type="image/png", size_bytes=1, ref=f"{HOME} {file.id} {old}"
+        )
+        assert await platform(stage).fetch(attachment, 1_000) == file.data
+        file.serves = "gone"
+        with pytest.raises(ToolFailed, match="attach it again"):
+            await platform(stage).fetch(attachment, 1_000)
+        assert slack.faults.seen["files.info"] == 2
 
 
 @pytest.mark.behaviour("slack.files")
