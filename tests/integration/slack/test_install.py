@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,8 +15,8 @@ from redis.asyncio import Redis
 from adapters.slack import installations
 from adapters.slack.platform import create
 from bot.app import App
+from bot.store import keys
 from tests.servers.openai import ScriptedModel, says
-from tests.servers.redis import RedisServer, serving
 from tests.servers.slack import ADA, HOME, SHARED, Slack, payloads
 from tests.servers.slack.delivery import SECRET
 from tests.stages.play import played
@@ -136,42 +134,39 @@ async def test_a_removal_that_is_told_again_after_the_app_was_installed_anew_rem
 
 
 @pytest.mark.behaviour("slack.acknowledged")
-@pytest.mark.timeout_s(60)
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_when_the_installation_store_fails_nothing_is_acknowledged_and_nothing_lost(
     mode: str,
     variables: dict[str, str],
     slack: Slack,
     model: ScriptedModel,
-    tmp_path: Path,
+    redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Bolt answers 200 without running the listener when it cannot authorise; nobody here remembers who we are."""
     monkeypatch.setattr(installations, "MEMORY_S", 0.0)
-    server = RedisServer(tmp_path / "redis", {"appendfsync": "no"})
+    slack.delivery.patience_s = 0.5
+    key = keys.state("adapter/slack", f"installation/{HOME}")
     more = {"SLACK_APP_TOKEN": "xapp-home"} if mode == "socket" else {}
-    slack.delivery.patience_s, slack.delivery.retries_after_s = 2.3, (0.05, 0.5, 1.0, 2.0, 2.0)
-    with serving(server):
-        async with desk({**variables, "REDIS_URL": server.url, **more}, slack) as app:
-            await install(app, slack)
-            assert await answer(slack, model, "Hello!") == "Hello!"
-            if mode == "socket":
-                slack.delivery.request_url = ""
-                await slack.delivery.connected()
-            model.plays(says("Here."))
-            ada = slack.person(ADA)
-            message = ada.writes("@Frontdesk are you there?")
-            server.freeze()
-            try:
-                sending = slack.start(slack.delivery.event(ada.events(message)[0]))
-                done, _ = await asyncio.wait({sending}, timeout=2.0)
-                assert not done, "nothing may be acknowledged while nobody knows whose it is"
-            finally:
-                server.thaw()
-            receipt = await sending
-            assert receipt.acknowledged
-            assert receipt.statuses[0] == (503 if mode == "http" else 0)
-            assert await slack.shows(SHARED, message.ts, "Here.") == "Here."
+    async with desk({**variables, **more}, slack) as app:
+        await install(app, slack)
+        if mode == "socket":
+            slack.delivery.request_url = ""
+            await slack.delivery.connected()
+        model.plays(says("Here."))
+        ada = slack.person(ADA)
+        message = ada.writes("@Frontdesk are you there?")
+        body = ada.events(message)[0]
+        await redis.rename(key, "aside")
+        await redis.rpush(key, "what no read of a value survives")
+        failed = await slack.delivery.event(body, retries=False)
+        assert failed.statuses == [503 if mode == "http" else 0]
+        await redis.delete(key)
+        unknown = await slack.delivery.event(body, retries=False)
+        assert unknown.statuses == [503 if mode == "http" else 0], "nor when the store does not know us"
+        await redis.rename("aside", key)
+        assert (await slack.delivery.event(body)).acknowledged
+        assert await slack.shows(SHARED, message.ts, "Here.") == "Here."
 
 
 @pytest.mark.behaviour("slack.rotation")

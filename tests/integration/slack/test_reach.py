@@ -11,6 +11,7 @@ import pytest
 from adapters.slack.platform import SlackPlatform
 from bot.app import open_platforms
 from bot.config import load
+from bot.conversation import UserTurn
 from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
 from bot.ports import Card
@@ -18,6 +19,7 @@ from tests.servers.openai import ScriptedModel, calls, says
 from tests.servers.slack import ADA, BEN, HOME, PLAIN, ROBIN, SHARED, TEAM, Fault, Slack
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import SCOPES
+from tests.stages.play import record
 from tests.stages.slack import SlackStage, settings, slack_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -263,6 +265,22 @@ async def test_who_cannot_be_looked_up_is_external_and_no_colleague(
         told = await slack.until(lambda: [m.shown for m in slack.person(ROBIN).ephemerals()])
         assert "work here" in told[0]
     assert model.requests == []
+
+
+@pytest.mark.behaviour("slack.home")
+async def test_an_event_alone_may_make_somebody_external_and_nobody_a_colleague(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    """Nobody can be looked up; what the events say of the speakers' organisations is all that is known."""
+    slack.faults.always("users.info", Fault(status=500))
+    model.answers(says("Hello!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        for member, organisation in ((ADA, ADA.team), (ROBIN, "")):
+            stage.root = ""
+            await stage.write("hi", by=member.id)
+            await stage.answer()
+            (turn,) = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+            assert (turn.author.organisation, turn.author.is_staff) == (organisation, False)
 
 
 @pytest.mark.behaviour("slack.files")
