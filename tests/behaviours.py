@@ -579,7 +579,11 @@ SLACK = (
         "slack.signed", "What is not signed, or too old, stays outside, and nothing of it is written down.", "F43, F44"
     ),
     Behaviour("slack.door", "What is too large, too slow or makes no sense is refused shortly.", "F45, R6"),
-    Behaviour("slack.handshake", "Slack is told that the address is ours.", "docs.slack.dev, url_verification"),
+    Behaviour(
+        "slack.handshake",
+        "Slack is told that the address is ours, and heard when it withholds events.",
+        "docs.slack.dev, url_verification",
+    ),
     Behaviour("slack.clock", "A clock that is off is noticed, told by readiness, and forgiven.", "F75"),
     Behaviour("slack.order", "Messages that come in another order are each kept and answered.", "F39"),
     Behaviour("slack.bots", "Our own messages are never answered, other bots only when they are listed.", "F40"),

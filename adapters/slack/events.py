@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -24,6 +25,9 @@ from bot.messages import Event, MessageDeleted, MessageEdited, Person, StopReque
 from bot.ports import Intake, Listening, Outcome, Resources, Verdict
 
 log = structlog.get_logger(__name__)
+
+YOUNG_S = 86_400.0
+"""How old a message may be that a mention makes a question of; for a little longer it is known which were heard."""
 
 
 class Events:
@@ -81,8 +85,8 @@ class Events:
                 await self._aliases.moved(me.team, happening.old, happening.new)
                 log.info("slack_channel_moved", old=happening.old, new=happening.new)
             case Removed():
-                await self._installations.forget(happening.team)
-                log.warning("slack_removed", team=happening.team)
+                if await self._installations.forget(happening.team, happening.at):
+                    log.warning("slack_removed", team=happening.team)
 
     async def bring(self, event: Event) -> Outcome:
         """Bring an event to intake.
@@ -133,8 +137,9 @@ class Events:
 
     async def _changed(self, changed: Changed, me: Installation) -> None:
         thread, author = await self._where_and_who(changed, me)
-        names = await self._people.names(me, mentioned(changed.text))
-        await self.bring(
+        people = mentioned(changed.text)
+        names = await self._people.names(me, people)
+        outcome = await self.bring(
             MessageEdited(
                 thread=thread,
                 author=author,
@@ -144,6 +149,8 @@ class Events:
                 text=to_plain(changed.text, names, bot_user=me.bot_user),
             )
         )
+        if outcome.verdict is Verdict.IGNORED and me.bot_user in people and _is_young(changed):
+            await self._said(changed.said, me)  # nobody had spoken to us before the mention was written into it
 
     async def _withdrawn(self, withdrawn: Withdrawn, me: Installation) -> None:
         gone = MessageDeleted(
@@ -170,3 +177,8 @@ class Events:
 
     async def _tell(self, thread: ThreadKey, user: str, text: str) -> None:
         await self._words.tell(await self._posts.line(thread), user, text)
+
+
+def _is_young(changed: Changed) -> bool:
+    """Whether it would still be known that the message was heard before."""
+    return (datetime.now(UTC) - changed.at).total_seconds() < YOUNG_S

@@ -81,9 +81,14 @@ class Said(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed(Happened):
-    """A message has another text."""
+    """A message has another text.
+
+    Args:
+        said: the message as it reads at this moment, as if it were written only then.
+    """
 
     text: str = field(repr=False)
+    said: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +111,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """The app was removed from a workspace, or its token was revoked."""
+    """The app was removed from a workspace, or its token was revoked.
+
+    Args:
+        at: seconds since 1970; 0 when the event does not tell.
+    """
 
     team: str
+    at: float = 0.0
 
 
 Happening = Said | Changed | Withdrawn | Stopped | Moved | Removed

@@ -85,10 +85,15 @@ def read_event(
             old, new = text_of(event, "old_channel_id"), text_of(event, "new_channel_id")
             return Moved(old=old, new=new) if old and new else None
         case "app_uninstalled":
-            return Removed(team=me.team)
+            return Removed(team=me.team, at=_seconds(body))
         case "tokens_revoked":
-            return Removed(team=me.team) if mapping(event.get("tokens")).get("bot") else None
+            return Removed(team=me.team, at=_seconds(body)) if mapping(event.get("tokens")).get("bot") else None
     return None
+
+
+def _seconds(body: Body) -> float:
+    at = body.get("event_time")
+    return float(at) if isinstance(at, int) else 0.0
 
 
 def _message(body: Body, event: Body, me: Installation, actor_team: str, bots: frozenset[str]) -> Happening | None:
@@ -102,7 +107,11 @@ def _message(body: Body, event: Body, me: Installation, actor_team: str, bots: f
         if _is_a_programs(now, me) or not text_of(now, "user") or now.get("text") == before.get("text"):
             return None  # what Slack itself changed, such as the preview of a link
         happened = _happened(body, event, now, actor_team)
-        return None if happened is None else Changed(text=text_of(now, "text"), **_shared(happened))
+        where = {"channel": event.get("channel"), "channel_type": event.get("channel_type"), "edited": None}
+        said = _said(body, {**now, **where}, me, actor_team, frozenset())
+        if happened is None or said is None:
+            return None
+        return Changed(text=text_of(now, "text"), said=said, **_shared(happened))
     if subtype == "message_deleted":
         return _withdrawn(body, event, mapping(event.get("previous_message")), me)
     return None

@@ -295,20 +295,23 @@ async def test_many_words_are_few_calls(stage: SlackStage, model: ScriptedModel,
 
 @pytest.mark.behaviour("slack.rate")
 @pytest.mark.parametrize("streaming", ["off"])
-async def test_posts_into_one_channel_keep_slacks_pace(stage: SlackStage, model: ScriptedModel) -> None:
-    """A few at once, then one a second; other channels do not wait."""
+async def test_posts_into_one_channel_keep_slacks_pace(
+    stage: SlackStage, model: ScriptedModel, variables: dict[str, str]
+) -> None:
+    """A few at once, then one a second, whichever process posts; other channels do not wait."""
     model.answers(says("Here."))
     ada = stage.person()
-    said = [ada.writes(f"@Frontdesk question {number}", SHARED) for number in range(6)]
-    bodies = [body for message in said for body in ada.events(message)]
-    await asyncio.gather(*(stage.slack.delivery.event(body) for body in bodies))
-    (room,) = stage.slack.world.rooms(1)
-    aside = await ada.say("@Frontdesk and here", room)
-    await stage.slack.shows(room, aside.root, "Here.")
-    assert not all(stage.slack.answers(SHARED, message.ts) for message in said), "the other channel did not wait"
-    for message in said:
-        await stage.slack.shows(SHARED, message.ts, "Here.")
-    await stage.settled()
+    async with slack_stage(variables, streaming="off", slack=stage.slack):
+        said = [ada.writes(f"@Frontdesk question {number}", SHARED) for number in range(6)]
+        bodies = [body for message in said for body in ada.events(message)]
+        await asyncio.gather(*(stage.slack.delivery.event(body) for body in bodies))
+        (room,) = stage.slack.world.rooms(1)
+        aside = await ada.say("@Frontdesk and here", room)
+        await stage.slack.shows(room, aside.root, "Here.")
+        assert not all(stage.slack.answers(SHARED, message.ts) for message in said), "the other channel did not wait"
+        for message in said:
+            await stage.slack.shows(SHARED, message.ts, "Here.")
+        await stage.settled()
     times = [call.at for call in stage.slack.calls_of("chat.postMessage") if call.arguments["channel"] == SHARED]
     assert all(later - earlier >= 0.9 for earlier, later in pairwise(times[2:]))
     assert len(times) == len(said)
@@ -374,14 +377,16 @@ async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackSta
         ("not_in_channel", "off", "socket"),
         ("token_revoked", "auto", "socket"),
         ("token_revoked", "off", "http"),
+        ("http_403", "auto", "http"),
     ],
 )
 async def test_what_can_never_be_delivered_is_a_dead_letter_and_no_loop(
     word: str, stage: SlackStage, model: ScriptedModel, streaming: str
 ) -> None:
-    for method in ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus"):
-        stage.slack.faults.always(method, Fault(error=word))
-    stage.slack.faults.always("agents.sessions.setStatus", Fault(error=word))
+    fault = Fault(status=403) if word == "http_403" else Fault(error=word)
+    methods = ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus")
+    for method in (*methods, "agents.sessions.setStatus"):
+        stage.slack.faults.always(method, fault)
     model.plays(says("Nobody reads this."))
     await stage.write("hi")
 
@@ -394,9 +399,8 @@ async def test_what_can_never_be_delivered_is_a_dead_letter_and_no_loop(
     assert await letters() == [f"undeliverable: {word}"]
     tried = len(stage.slack.calls_of("chat.postMessage")) + len(stage.slack.calls_of("chat.startStream"))
     assert tried <= 4
-    for method in ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus"):
+    for method in (*methods, "agents.sessions.setStatus"):
         stage.slack.faults.always(method, None)
-    stage.slack.faults.always("agents.sessions.setStatus", None)
     model.plays(says("Here again."))
     await stage.write("and now?")
     assert await stage.answer() == "Here again."

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from aiohttp import web
 from PIL import Image
+from structlog.testing import capture_logs
 
 from bot.conversation import UserTurn
 from tests.scenarios import RECEIPT, reads_attachment, relays
@@ -102,8 +103,11 @@ async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(
     model.plays(reads_attachment, relays("No:"), says("Fine."))
     serves = elsewhere.url if serves == "elsewhere" else serves
     asked = len(stage.slack.calls)
-    await stage.write("what is this?", files=(("receipt.png", picture()),), serves=serves)
-    answer = await stage.answer()
+    with capture_logs() as logged:
+        await stage.write("what is this?", files=(("receipt.png", picture()),), serves=serves)
+        answer = await stage.answer()
+    told = [line["scope"] for line in logged if line["event"] == "slack_scope_missing"]
+    assert told == (["files:read"] if code == "web_page" else []), "the operator is told of a sign-in page"
     (result,) = results_of(await record(stage))
     assert orjson.loads(result.content)["error"] == code
     assert answer.startswith("No:")

@@ -180,6 +180,25 @@ async def test_an_edit_or_delete_before_the_turn_changes_what_is_answered(
 
 
 @pytest.mark.behaviour("slack.edit")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_mention_that_is_written_into_a_message_makes_a_question_of_it_once(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, mode=mode) as stage:
+        model.plays(says("It is on its way."))
+        ada = stage.person()
+        said = await ada.say("where is my order?", SHARED)
+        for text in ("@Ben where is my order?", "@Frontdesk where is my order?", "@Frontdesk where is my order now?"):
+            assert (await ada.edit(said.message, text)).acknowledged
+        stage.root = said.ts
+        assert await stage.answer() == "It is on its way."
+        await ada.edit(said.message, "@Frontdesk where is it?")
+        await stage.settled()
+        assert len(stage.screen()) == 1
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("slack.edit")
 async def test_an_edit_while_its_answer_is_written_changes_nothing_of_it(
     stage: SlackStage, model: ScriptedModel
 ) -> None:

@@ -11,13 +11,15 @@ import pytest
 from adapters.slack.platform import SlackPlatform
 from bot.app import open_platforms
 from bot.config import load
-from bot.errors import Transient
+from bot.conversation import UserTurn
+from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
 from bot.ports import Card
 from tests.servers.openai import ScriptedModel, calls, says
 from tests.servers.slack import ADA, BEN, HOME, PLAIN, ROBIN, SHARED, TEAM, Fault, Slack
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import SCOPES
+from tests.stages.play import record
 from tests.stages.slack import SlackStage, settings, slack_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -263,6 +265,37 @@ async def test_who_cannot_be_looked_up_is_external_and_no_colleague(
         told = await slack.until(lambda: [m.shown for m in slack.person(ROBIN).ephemerals()])
         assert "work here" in told[0]
     assert model.requests == []
+
+
+@pytest.mark.behaviour("slack.home")
+async def test_an_event_alone_may_make_somebody_external_and_nobody_a_colleague(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    """Nobody can be looked up; what the events say of the speakers' organisations is all that is known."""
+    slack.faults.always("users.info", Fault(status=500))
+    model.answers(says("Hello!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        for member, organisation in ((ADA, ADA.team), (ROBIN, "")):
+            stage.root = ""
+            await stage.write("hi", by=member.id)
+            await stage.answer()
+            (turn,) = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+            assert (turn.author.organisation, turn.author.is_staff) == (organisation, False)
+
+
+@pytest.mark.behaviour("slack.files")
+async def test_an_address_that_has_expired_is_asked_for_again_once(variables: dict[str, str], slack: Slack) -> None:
+    async with slack_stage(variables, slack=slack) as stage:
+        file = slack.world.keep_file("receipt.png", b"\x89PNG and more", "image/png")
+        old = f"{slack.api.base}/files-expired/receipt.png"
+        attachment = Attachment(
+            id="a", name="a.png", media_type="image/png", size_bytes=1, ref=f"{HOME} {file.id} {old}"
+        )
+        assert await platform(stage).fetch(attachment, 1_000) == file.data
+        file.serves = "gone"
+        with pytest.raises(ToolFailed, match="attach it again"):
+            await platform(stage).fetch(attachment, 1_000)
+        assert slack.faults.seen["files.info"] == 2
 
 
 @pytest.mark.behaviour("slack.files")
