@@ -33,6 +33,10 @@ class Kind(IntEnum):
     def is_thread(self) -> bool:
         return self in (Kind.ANNOUNCEMENT_THREAD, Kind.PUBLIC_THREAD, Kind.PRIVATE_THREAD)
 
+    @property
+    def is_forum(self) -> bool:
+        return self in (Kind.FORUM, Kind.MEDIA)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -61,7 +61,7 @@ class Reader:
             replies_to: a message of a conversation that had to stay in a channel, if it is one.
         """
         if place.kind.is_thread:
-            key = to_key(place, root, await self._threads.conversation(place.id))
+            key = to_key(place, root, await self._threads.conversation(place.id, root))
             await self._threads.meet(key, place.id, private=not place.audience.is_overheard)
             return key
         known = await self._threads.conversation_of(replies_to) if replies_to and place.guild else None

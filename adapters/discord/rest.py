@@ -17,8 +17,9 @@ import aiohttp
 import orjson
 import yarl
 from discord.errors import DiscordException, HTTPException, LoginFailure, RateLimited
-from discord.http import HTTPClient, Route
+from discord.http import HTTPClient, Ratelimit, Route
 
+from adapters.discord.bucket import Bucket
 from adapters.discord.limits import Limits
 from adapters.discord.settings import API_URL, DiscordSettings
 from bot.errors import Permanent, Transient
@@ -80,6 +81,11 @@ class Client(HTTPClient):
         self._limits = limits
         # Its warnings quote addresses, and those of interactions hold tokens; `Limits` tells the same without.
         logging.getLogger("discord.http").setLevel(logging.ERROR)
+
+    def get_ratelimit(self, key: str) -> Ratelimit:
+        """The bucket of this name: one of ours, made when it is first asked for."""
+        self._buckets.setdefault(key, Bucket(self.max_ratelimit_timeout))
+        return super().get_ratelimit(key)
 
     async def request(self, route: Route, **options: Any) -> Any:
         """Send a request to where the settings say the interface is."""

@@ -6,6 +6,7 @@ directions are kept in shared state before anything is posted, so that no messag
 | key                  | holds |
 |----------------------|-------|
 | `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
+| `former/<thread id>` | the conversations that went on in it before and moved to a private thread, oldest first |
 | `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
 | `origin/<key>`       | how a conversation began that no message began (`Origin`) |
 | `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
@@ -93,10 +94,19 @@ class Threads:
         self._keep_s = keep_s
         self._seen: OrderedDict[str, ThreadKey] = OrderedDict()
 
-    async def conversation(self, thread: str) -> ThreadKey | None:
-        """The conversation that a thread of Discord's was found to be, if it does not follow from the thread."""
+    async def conversation(self, thread: str, message: str = "") -> ThreadKey | None:
+        """The conversation that a thread of Discord's was found to be, if it does not follow from the thread.
+
+        Args:
+            message: what in the thread is asked about; it may be from before another conversation began there.
+        """
         kept = await self._state.get(f"thread/{thread}")
-        return None if kept is None else ThreadKey.parse(kept.decode())
+        key = None if kept is None else ThreadKey.parse(kept.decode())
+        if key is None or not (message.isdecimal() and key.root.isdecimal()) or int(message) >= int(key.root):
+            return key
+        former = [ThreadKey.parse(row.decode()) for row in await self._state.read(f"former/{thread}")]
+        begun = [one for one in former if int(one.root) <= int(message)]
+        return begun[-1] if begun else key
 
     async def meet(self, key: ThreadKey, thread: str, *, private: bool) -> None:
         """Remember that this conversation goes on in a thread that somebody else made, such as a post in a forum."""
@@ -135,9 +145,13 @@ class Threads:
             await self._state.set(f"thread/{place.channel}", str(key).encode(), ttl_s=self._keep_s)
         await self._state.set(f"place/{key}", _encoded(place), ttl_s=self._keep_s)
 
-    async def forget(self, thread: str, key: ThreadKey) -> None:
-        """What is written in this thread from now on belongs to another conversation."""
+    async def part(self, thread: str, former: ThreadKey, key: ThreadKey) -> None:
+        """What is written in this thread from now on belongs to another conversation, named by this moment's id.
+
+        What was written before stays with the former: who takes it back there takes it off that record.
+        """
         self._seen.pop(thread, None)
+        await self._state.append(f"former/{thread}", str(former).encode(), ttl_s=self._keep_s)
         await self._state.set(f"thread/{thread}", str(key).encode(), ttl_s=self._keep_s)
 
     async def open(self, key: ThreadKey, person: str, question: str) -> Venue:
@@ -195,7 +209,12 @@ class Threads:
         Raises:
             Permanent, Transient: there can be none.
         """
-        thread = await self._private(key.channel, title)
+        await self._alone(key)
+        try:
+            thread = await self._private(key.channel, title)
+        except Refused:
+            await self._state.delete(f"making/{key}")
+            raise
         place = Venue(channel=thread, private=True)
         await self.settle(key, place)
         await self._add(thread, person, needed=True)
@@ -233,8 +252,7 @@ class Threads:
     async def _make(self, key: ThreadKey, origin: Origin, question: str, *, private: bool) -> str:
         title = title_of(question)
         if private:
-            if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
-                raise Transient("discord_thread_in_making", retry_after_s=1.0)
+            await self._alone(key)
             return await self._private(key.channel, title)
         root = key.root
         if origin.asks:
@@ -246,6 +264,15 @@ class Threads:
                 raise
             root = await self._announce(key, origin.person, question)  # the question was taken away meanwhile
             return await self._from_message(key.channel, root, title)
+
+    async def _alone(self, key: ThreadKey) -> None:
+        """Be the one who makes a conversation's private thread.
+
+        Raises:
+            Transient: somebody else does at this moment.
+        """
+        if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
+            raise Transient("discord_thread_in_making", retry_after_s=1.0)
 
     async def _from_message(self, channel: str, message: str, title: str) -> str:
         try:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY as METRICS
 from redis.asyncio import Redis
 
 from adapters.discord import delivery, identify, limits
@@ -155,6 +156,31 @@ async def test_a_429_is_waited_for(scope: str, stage: DiscordStage, model: Scrip
     assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="discord") > 0.1
     assert stage.server.buckets.invalid <= 2
     assert len(stage.server.answers(stage.place)) == 2
+
+
+@pytest.mark.behaviour("discord.limits")
+async def test_a_bucket_that_fills_up_in_minutes_is_used_while_there_is_room_in_it(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    """Two threads in five minutes, say: two questions are answered at once, the third as soon as there is room."""
+    stage.server.buckets.routes["POST threads"] = Limit(2, 300.0)
+    model.answers(says("Hello."))
+    before = undelivered()
+    people = [stage.server.person(f"Person {number}", stage.town.guild) for number in range(3)]
+
+    def answered() -> list[str]:
+        threads = [c for c in stage.server.world.channels.values() if c.is_thread]
+        return [text for thread in threads for text in stage.server.answers(thread)]
+
+    people[0].write(stage.town.channel, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: answered() == ["Hello."])
+    people[1].write(stage.town.channel, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: answered() == ["Hello."] * 2)
+    people[2].write(stage.town.channel, f"{stage.server.mention} hi")
+    await becomes(lambda: undelivered() == before + 1, within_s=WAIT_S)
+    assert stage.server.buckets.refused.total() == 0
+    assert answered() == ["Hello."] * 2
+    assert await stage.app.mailbox.dead_letters() == []
 
 
 @pytest.mark.behaviour("discord.limits")
@@ -321,6 +347,11 @@ async def test_who_takes_no_direct_messages_costs_one_dead_letter(
         (reason,) = await letters(stage, 1)
         assert "50007" in reason
         assert stage.server.buckets.invalid <= 12
+
+
+def undelivered() -> float:
+    """Turns whose answer waits to be delivered."""
+    return METRICS.get_sample_value("frontdesk_turns_total", {"outcome": "undelivered"}) or 0.0
 
 
 async def stage_direct(stage: DiscordStage, model: ScriptedModel) -> None:

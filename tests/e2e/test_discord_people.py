@@ -524,6 +524,40 @@ async def test_a_conversation_goes_on_privately_and_nobody_else_reads_along(
     assert "Only you see this." not in stage.town.people[BEN].reads(stage.place)
 
 
+@pytest.mark.behaviour("discord.private", "people.delete", "people.edit")
+async def test_what_is_taken_back_in_public_after_going_private_is_forgotten_there_too(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Noted."), says("Noted, too."))
+    await stage.say("Hi")
+    await stage.answer()
+    number = await stage.write("my number is 555-0100")
+    await stage.answer()
+    colour = await stage.write("the red one")
+    (answer,) = await stage.parts()
+    first, second = (stage.me.press(answer, "privately") for _ in range(2))
+    await asyncio.gather(first.answered(), second.answered())
+    world = stage.server.world
+    (private,) = await stage.server.until(
+        lambda: [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    )
+    await stage.server.until(lambda: "please go on" in stage.me.reads(private))
+    stage.me.delete(number)
+    stage.me.edit(colour, "the blue one")
+    await recorded(stage, NoteTurn)
+    model.forget_prefix()
+    model.plays(says("The blue one, you said."))
+    stage.me.write(private, "what did I say?")
+    await stage.server.until(lambda: "The blue one" in stage.me.reads(private))
+    asked = str(model.requests[-1].messages)
+    assert "555-0100" not in asked
+    assert "the blue one" in asked
+    model.plays(says("Hello Ben!"))
+    stage.town.people[BEN].write(stage.place, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: "Hello Ben!" in stage.town.people[BEN].reads(stage.place))
+    assert "what did I say" not in str(model.requests[-1].messages), "what was said in private stays there"
+
+
 @pytest.mark.behaviour("discord.private")
 async def test_what_begins_in_a_channel_that_is_set_so_goes_on_in_private(
     stage: DiscordStage, model: ScriptedModel
