@@ -78,6 +78,9 @@ NO_KEY = (
 
 DEMO_PLATFORMS = {"web": REGISTRY["web"]}
 
+PLATFORMS = frozenset({*REGISTRY, "console"})
+"""Names of all that conversations may have come from."""
+
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 
 from bot.app import (
     DEMO_PLATFORMS,
+    PLATFORMS,
     Role,
     open_desk,
     open_mailbox,
@@ -204,7 +205,10 @@ def audit(
 
     async def work(settings: Settings, _: Mapping[str, str]) -> None:
         async with open_desk(settings) as desk:
-            for entry in await desk.read_audit(tenant=tenant, limit=count):
+            entries = await desk.read_audit(tenant=tenant, limit=count)
+            if not entries:
+                _say(f"Nothing is on the audit{_of(settings, tenant)}.")
+            for entry in entries:
                 at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
                 _say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
@@ -228,7 +232,10 @@ def report(
         async with open_turn_log(settings) as turns:
             lines = await turns.report(tenant, since, now)
             found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED)
-        _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
+        if lines or as_csv:
+            _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
+        else:
+            _say(f"Nothing happened in this time{_of(settings, tenant)}.")
         if found:
             async with open_mailbox(settings) as mailbox:
                 _say(f"\n{render_questions(await questions(mailbox, found))}")
@@ -258,10 +265,13 @@ def forget(
             who = PersonRef.parse(person)
         except ValueError:
             raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
-        left = 0
+        if who.platform not in PLATFORMS:
+            raise ConfigError(f"--person: {who.platform[:40]!r} is no platform; it is one of {_listed(PLATFORMS)}.")
+        left = there = 0
         async with open_memory(settings) as stores:
             for name, store in stores.items():
                 erased = await store.forget(who)
+                there += sum(erased.values())
                 _say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
             for name, store in stores.items():
                 for place, searched in (await store.search(who)).items():
@@ -271,7 +281,7 @@ def forget(
         if left:
             _say("Something is left. Was the person writing at this moment? Run it again.", err=True)
             raise typer.Exit(1)
-        _say(f"Nothing of {who} is left.")
+        _say(f"Nothing of {who} is left." if there else f"Nothing of {who} was there; is this how they are called?")
 
     _main(work, quiet=True)
 
@@ -307,6 +317,8 @@ async def _each(
 ) -> None:
     if letter_ids == ["all"]:
         letter_ids = [letter.id for letter in await mailbox.dead_letters()]
+        if not letter_ids:
+            _say("There are no dead letters.")
     missing = 0
     for letter_id in letter_ids:
         there = await act(letter_id)
@@ -322,6 +334,18 @@ def _with_mailbox(work: Callable[[Mailbox], Coroutine[Any, Any, None]]) -> None:
             await work(mailbox)
 
     _main(open_and_work, quiet=True)
+
+
+def _of(settings: Settings, tenant: str | None) -> str:
+    """Whose nothing it is; a tenant that no setting names is perhaps one that was meant otherwise."""
+    known = {"default", *settings.tenants.values()}
+    if tenant is None or tenant in known:
+        return f" of {tenant}" if tenant not in (None, "default") else ""
+    return f" of {tenant[:80]!r}, which is no tenant of TENANTS; there are {_listed(known)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 async def _demo_settings(stack: AsyncExitStack, settings: Settings) -> tuple[Settings, str]:
@@ -345,7 +369,7 @@ def _main(work: Work, *, quiet: bool = False) -> None:
         spare_the_loaded()
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:
-        _say("Frontdesk cannot start:", err=True)
+        _say("This cannot be done:" if quiet else "Frontdesk cannot start:", err=True)
         for problem in error.problems:
             _say(f"  - {problem}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
