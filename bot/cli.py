@@ -36,7 +36,7 @@ from bot.errors import ConfigError, Transient
 from bot.messages import PersonRef, ThreadKey
 from bot.observe import configure_logging
 from bot.ports import Mailbox
-from bot.questions import questions
+from bot.questions import SEVERAL, read_questions
 from bot.replay import render, requests
 from bot.report import render as render_report
 from bot.report import render_questions, to_csv
@@ -231,14 +231,14 @@ def report(
         since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
         async with open_turn_log(settings) as turns:
             lines = await turns.report(tenant, since, now)
-            found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED)
+            found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED * SEVERAL)
         if lines or as_csv:
             _say(to_csv(lines, settings.currency).rstrip() if as_csv else render_report(lines, settings.currency))
         else:
             _say(f"Nothing happened in this time{_of(settings, tenant)}.")
         if found:
             async with open_mailbox(settings) as mailbox:
-                _say(f"\n{render_questions(await questions(mailbox, found))}")
+                _say(f"\n{render_questions(await read_questions(mailbox, found, UNRESOLVED))}")
 
     _main(work, quiet=True)
 
