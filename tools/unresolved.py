@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.messages import ThreadKey
@@ -27,8 +27,10 @@ COMMENT_CHARS = 120
 """Of what somebody wrote with a thumb down."""
 
 CALLED = and_(audit.c.action == "human", audit.c.result == "handed_over")
-CAME = and_(audit.c.action == "takeover", audit.c.result.not_like("refused%"))
-"""A human was called by a button, or took the conversation: what the turns do not tell."""
+CAME = or_(
+    and_(func.lower(audit.c.action).like("takeover%"), audit.c.result == "done"), audit.c.result.like("assigned to %")
+)
+"""A human was called by a button, or took the conversation or was given it: what the turns do not tell."""
 
 
 async def read_unresolved(
@@ -72,7 +74,6 @@ async def read_unresolved(
         began = row.at if row.ended is None else row.ended - timedelta(milliseconds=row.duration_ms)
         comment = scrub_line(row.comment or "", COMMENT_CHARS)
         tell(row.thread, began, f"voted down: {comment}" if comment else "voted down")
-    how = {"human": "a human was called", "takeover": "a colleague took it"}
     for entry in await connection.execute(called):
-        tell(entry.target, entry.at, how[entry.action])
+        tell(entry.target, entry.at, "a human was called" if entry.action == "human" else "a colleague took it")
     return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
