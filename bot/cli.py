@@ -188,7 +188,7 @@ def _main(work: Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None
         configure_logging(Masking(settings.secrets() | secrets_in(environment)), level=30 if quiet else 20)
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:
-        typer.echo("Frontdesk cannot start:", err=True)
+        typer.echo("This cannot be done:" if quiet else "Frontdesk cannot start:", err=True)
         for problem in error.problems:
             typer.echo(f"  - {problem}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None

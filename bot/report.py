@@ -103,8 +103,8 @@ def render_questions(found: Sequence[Question]) -> str:
     """A list for a terminal: when, what happened, what was asked, and the thread, which `frontdesk replay` prints."""
     lines = ["Not resolved by Frontdesk alone, youngest first (`frontdesk replay THREAD` prints one):"]
     for one in found:
-        at, thread = f"{one.found.at:%Y-%m-%d %H:%M} UTC", one.found.thread
-        lines.append(f"  {at}  {thread}  {_line('; '.join(one.found.whys), 160)}")
+        at, thread = f"{one.at:%Y-%m-%d %H:%M} UTC", one.thread
+        lines.append(f"  {at}  {thread}  {_line('; '.join(one.whys), 160)}")
         lines.append(f'    "{_line(one.text, 100)}"' if one.author else "    (no longer on record)")
     return "\n".join(lines)
 

@@ -172,7 +172,7 @@ class SqlTurnLog:
         return await self._database.read(work)
 
     async def unresolved(self, tenant: str, since: datetime, until: datetime, limit: int) -> Sequence[Unresolved]:
-        """Conversations in which a question got no answer or a thumb down, or that went to a human, youngest first."""
+        """What got no answer or a thumb down, and what went to a human, youngest first."""
         return await self._database.read(lambda connection: read_unresolved(connection, tenant, since, until, limit))
 
 

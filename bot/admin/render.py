@@ -106,10 +106,10 @@ def unresolved(found: Sequence[tuple[Question, str]], days: int, *, is_cut: bool
 
 
 def _question(one: Question, link: str) -> str:
-    where = f"[open]({link})" if link else f"`{_code(str(one.found.thread), 120)}`"
+    where = f"[open]({link})" if link else f"`{_code(str(one.thread), 120)}`"
     said = f"{quoted(one.author.display_name, 40)}: {quoted(one.text, 100)}" if one.author else "no longer on record"
-    whys = "; ".join(quoted(why, 120) for why in one.found.whys[:4])
-    return f"{_at(one.found.at)} · {where} · {said} ({whys})"
+    whys = "; ".join(quoted(why, 120) for why in one.whys[:4])
+    return f"{_at(one.at)} · {where} · {said} ({whys})"
 
 
 def tickets(found: Sequence[Ticket]) -> str:

@@ -11,9 +11,8 @@ from bot import transcript as transcripts
 from bot.admin import effects, render
 from bot.errors import BotError
 from bot.office.room import Done, Ordered, Room
-from bot.ports import Unresolved
 from bot.principal import person_ref
-from bot.questions import Question, questions
+from bot.questions import SEVERAL, Question, read_questions
 from bot.standing import EVERYTHING, channel_of, everywhere
 
 LISTED = 20
@@ -50,32 +49,34 @@ async def _today(room: Room, tenant: str) -> str:
     now = datetime.now(UTC)
     since = _days(now, 1)
     lines = await room.turns.report(tenant, since, now)
-    found = await room.turns.unresolved(tenant, since, now, GLIMPSE)
-    return render.today(lines, await _linked(room, found), now.date(), room.currency)
+    return render.today(lines, await _questions(room, tenant, since, now, GLIMPSE), now.date(), room.currency)
 
 
 async def unresolved(room: Room, event: Ordered, effect: effects.ShowUnresolved) -> Done:
     """What was asked and not resolved, with links."""
     now = datetime.now(UTC)
-    found = await room.turns.unresolved(room.tenant(event), _days(now, effect.days), now, LISTED)
-    return Done(told=render.unresolved(await _linked(room, found), effect.days, is_cut=len(found) == LISTED))
+    found = await _questions(room, room.tenant(event), _days(now, effect.days), now, LISTED)
+    return Done(told=render.unresolved(found, effect.days, is_cut=len(found) == LISTED))
 
 
 def _days(now: datetime, days: int) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
 
 
-async def _linked(room: Room, found: Sequence[Unresolved]) -> Sequence[tuple[Question, str]]:
-    """Each question with where it is opened; a platform that cannot tell at the moment leaves the thread's name."""
+async def _questions(
+    room: Room, tenant: str, since: datetime, until: datetime, limit: int
+) -> Sequence[tuple[Question, str]]:
+    """Each with where it is opened; a platform that cannot tell that at the moment leaves the thread's name."""
 
-    async def link(one: Unresolved) -> str:
+    async def link(one: Question) -> str:
         platform = room.platforms.get(one.thread.platform)
         with suppress(BotError):
             return await platform.link(one.thread) if platform else ""
         return ""
 
-    read = await questions(room.mailbox, found)
-    return list(zip(read, await asyncio.gather(*map(link, found)), strict=True))
+    found = await room.turns.unresolved(tenant, since, until, limit * SEVERAL)
+    questions = await read_questions(room.mailbox, found, limit)
+    return list(zip(questions, await asyncio.gather(*map(link, questions)), strict=True))
 
 
 async def transcript(room: Room, event: Ordered, effect: effects.ShowTranscript) -> Done:

@@ -69,16 +69,16 @@ class ReportLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unresolved:
-    """A conversation whose customer was not helped by Frontdesk alone; what they asked is on its record, not here.
+    """A sign that a customer was not helped by Frontdesk alone; what they asked is on the record, not here.
 
     Args:
-        at: when the last thing that `whys` tells began: what was asked before led to it.
-        whys: what happened, in words, the last thing first.
+        at: when it began: what was asked before led to it.
+        why: what happened, in words.
     """
 
     thread: ThreadKey
     at: datetime
-    whys: tuple[str, ...]
+    why: str
 
 
 class TurnLog(Protocol):
@@ -95,4 +95,4 @@ class TurnLog(Protocol):
         """Every day and channel in which something happened, oldest first."""
 
     async def unresolved(self, tenant: str, since: datetime, until: datetime, limit: int) -> Sequence[Unresolved]:
-        """Conversations in which a question got no answer or a thumb down, or that went to a human, youngest first."""
+        """What got no answer or a thumb down, and what went to a human, youngest first."""

@@ -540,6 +540,7 @@ async def test_admins_see_each_channel_and_what_was_not_resolved_with_links(
     async def told(order: str) -> str:
         return (await stage.order(order, at=CHANNEL)).text
 
+    assert "needs a conversation" in await told("takeover"), "which is nothing that happened to one"
     async with asyncio.timeout(5):
         while "3 conversations" not in await told("status"):
             await asyncio.sleep(0.02)
@@ -547,7 +548,7 @@ async def test_admins_see_each_channel_and_what_was_not_resolved_with_links(
     (first,) = [line for line in status if line.startswith("  - square `C1`")]
     (other,) = [line for line in status if line.startswith("  - square `C2`")]
     assert "2 conversations" in first
-    assert "1 by the customer" in first
+    assert "handed over: 1 by the customer;" in first
     assert "1 conversation, 1 answered without a human" in other
     assert "votes +0 -1; 1 unresolved" in other
     lines = (await told("unresolved")).splitlines()[2:]
@@ -562,6 +563,9 @@ async def test_admins_see_each_channel_and_what_was_not_resolved_with_links(
     assert "Where is \\*\\*my\\*\\* order? (no answer" in given_up
     assert [line.strip() for line in status[-3:]] == lines
     assert (await stage.order("unresolved", at=a_place(space="T2"))).text == (await told("unresolved")), "one tenant"
+    await stage.order("Takeover now", at=THREAD)
+    await stage.order("assign @U-rob", at=elsewhere)
+    assert (await told("unresolved")).count("a colleague took it") == 2
     for order in ("unresolved", "status"):
         refused = await stage.order(order, at=THREAD, by=MEMBER)
         assert (refused.verdict, refused.text) == (Verdict.REFUSED, STAFF_ONLY)

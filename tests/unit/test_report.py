@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bot.admin.render import CHANNELS, TOLD_CHARS, today, unresolved
-from bot.questions import Question, asked
+from bot.messages import ThreadKey
+from bot.ports import Unresolved
+from bot.questions import Question, asked, to_questions
 from bot.report import render, render_questions, summary, to_csv
 from tests.talk import ADA, ANN, said
 from tools.report import Happened, to_report
-from tools.unresolved import to_unresolved
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVE = datetime(2026, 11, 19, 23, 59, tzinfo=UTC)
@@ -64,14 +65,20 @@ def test_a_report_is_a_table_a_file_and_a_sentence() -> None:
 
 
 @pytest.mark.behaviour("report.unresolved")
-def test_what_was_not_resolved_is_told_once_a_conversation_the_youngest_first() -> None:
-    rows = [(ONE, EVE, "voted down"), (TWO, DAY, "handed over"), (ONE, DAY, "given up"), (ONE, EVE, "given up")]
-    found = to_unresolved(rows, 5)
-    assert [(str(one.thread), one.at, one.whys) for one in found] == [
-        (TWO, DAY, ("handed over",)),
-        (ONE, DAY, ("given up", "voted down")),
+def test_a_question_is_told_once_with_all_that_happened_to_it() -> None:
+    one, two = (ThreadKey.parse(name) for name in (ONE, TWO))
+    first, second = replace(said("first"), at=EVE), replace(said("second"), at=DAY)
+    records = {one: [first, second], two: ()}
+    happened = [(two, DAY, "taken"), (one, DAY, "given up"), (one, EVE, "voted down"), (one, EVE, "given up")]
+    happened.append((two, EVE, "handed over"))
+    found = [Unresolved(thread=thread, at=at, why=why) for thread, at, why in happened]
+    questions = to_questions(found, records, 5)
+    assert [(question.thread, question.at, question.text, question.whys) for question in questions] == [
+        (two, DAY, "", ("taken", "handed over")),
+        (one, DAY, "second", ("given up",)),
+        (one, EVE, "first", ("voted down", "given up")),
     ]
-    assert len(to_unresolved(rows, 1)) == 1
+    assert to_questions(found, records, 1) == questions[:1]
 
 
 @pytest.mark.behaviour("report.unresolved")
@@ -87,8 +94,8 @@ def test_a_question_is_what_was_said_before() -> None:
 
 @pytest.mark.behaviour("report.unresolved")
 def test_a_list_of_questions_is_short_and_inert() -> None:
-    (found,) = to_unresolved([(ONE, DAY, "given up")], 1)
-    loud = Question(found=found, author=ADA, text="\x1b[2J@everyone **where**\nis [it](x)? " + "long " * 9_000)
+    kept = Question(thread=ThreadKey.parse(ONE), at=DAY, whys=("given up",))
+    loud = replace(kept, author=ADA, text="\x1b[2J@everyone **where**\nis [it](x)? " + "long " * 9_000)
     told, printed = unresolved([(loud, "")] * 99, 7, is_cut=False), render_questions([loud])
     assert "\x1b" not in told + printed
     assert len(printed.splitlines()) == 3
@@ -97,7 +104,7 @@ def test_a_list_of_questions_is_short_and_inert() -> None:
     assert "\\@everyone \\*\\*where\\*\\* is \\[it" in told
     assert ONE in told
     assert unresolved([], 1, is_cut=False) == "Nothing was left unresolved today."
-    assert "no longer on record" in render_questions([Question(found=found)])
+    assert "no longer on record" in render_questions([kept])
 
 
 @pytest.mark.behaviour("report.unresolved")
