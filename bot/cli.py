@@ -27,7 +27,7 @@ from bot.app import (
     slack_manifest,
     terminal,
 )
-from bot.check import examine
+from bot.check import REDIS_LOGIN, examine
 from bot.collector import spare_the_loaded
 from bot.config import Settings, load, with_files
 from bot.demo import stand_in, with_handbook, with_stand_in
@@ -345,6 +345,7 @@ def _main(work: Work, *, quiet: bool = False) -> None:
 
 _TRANSIENT = {
     "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
+    "redis_refuses": f"Redis refuses us; {REDIS_LOGIN}",
     "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
 }
 
