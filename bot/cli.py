@@ -137,6 +137,8 @@ def print_slack_manifest(
     """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
     from bot.app import slack_manifest
 
+    if url and not url.startswith("https://"):
+        raise typer.BadParameter("Slack sends to an address that begins with https:// only.", param_hint="--url")
     typer.echo(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
@@ -193,14 +195,19 @@ def _main(work: Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None
             typer.echo(f"  - {problem}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
     except Transient as failure:
-        typer.echo(f"Frontdesk cannot go on: {_TRANSIENT.get(failure.reason, failure.reason)}", err=True)
+        typer.echo(f"Frontdesk cannot go on: {_why(failure)}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
 
 
-_TRANSIENT = {
-    "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
-    "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
-}
+def _why(failure: Transient) -> str:
+    from bot.check import REDIS_LOGIN
+
+    told = {
+        "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
+        "redis_refuses": f"Redis refuses us; {REDIS_LOGIN}",
+        "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
+    }
+    return told.get(failure.reason, failure.reason)
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -25,6 +25,8 @@ from bot.errors import ConfigError
 from bot.messages import DEFAULT_TENANT
 from bot.mounts import Mount, parse_mounts
 
+ADDRESS = r"^https?://[^\s/]"
+
 
 def _listed(value: object) -> object:
     return [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
@@ -70,7 +72,7 @@ class Settings(BaseModel):
 
     openai_api_key: SecretStr | None = Field(None, description="Key of the OpenAI-compatible endpoint.")
     openai_base_url: str | None = Field(
-        None, description="The endpoint's address, up to and with /v1; OpenAI's when absent."
+        None, pattern=ADDRESS, description="The endpoint's address, up to and with /v1; OpenAI's when absent."
     )
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model that talks with customers.")
     openai_vision_model: str | None = Field(None, description="Model that reads pictures; OPENAI_MODEL when absent.")
@@ -103,7 +105,7 @@ class Settings(BaseModel):
         None, min_length=16, description="Opens the web page in production, 16 characters or more."
     )
     public_url: str | None = Field(
-        None, pattern=r"^https?://", description="Address under which customers reach the HTTP port."
+        None, pattern=ADDRESS, description="Address under which customers reach the HTTP port."
     )
 
     handbook: Path | None = Field(
@@ -304,6 +306,8 @@ _FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK
 
 def _problem(place: tuple[int | str, ...], message: str, *, least: int | None) -> str:
     message = message.removeprefix("Value error, ")
+    if message.startswith("String should match pattern"):  # addresses alone have one
+        message = "an address begins with https:// or http://"
     if least is not None and least > 1:  # secrets alone have to be longer than that
         return f"{str(place[0]).upper()}: shorter than {least} characters; make one with `openssl rand -hex 32`."
     return f"{str(place[0]).upper()}: {message}." if place else message

@@ -93,7 +93,7 @@ async def test_a_person_stands_nowhere_any_more_and_others_lose_nothing(
         assert "Ben speaks of ducks" in str(model.requests[-1].messages)
         assert_whole(await record(shared))
         again = await frontdesk("forget", "--person", REF, folder=tmp_path, **variables)
-        assert (again.status, f"Nothing of {REF} was there" in again.out) == (0, True), "repeating it changes nothing"
+        assert (again.status, f"Nothing of {REF} was here" in again.out) == (0, True), "repeating it changes nothing"
 
 
 @pytest.mark.behaviour("forget.proof")

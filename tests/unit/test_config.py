@@ -41,6 +41,14 @@ def test_a_shared_redis_needs_a_shared_key() -> None:
     assert "openssl" in problem
 
 
+@pytest.mark.behaviour("config.readable")
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "PUBLIC_URL"])
+@pytest.mark.parametrize("value", ["api.example.com/v1", "ftp://api.example.com", "https://", "https:// x"])
+def test_an_address_is_one(name: str, value: str) -> None:
+    assert problems({name: value}) == [f"{name}: an address begins with https:// or http://."]
+    load({name: "http://127.0.0.1:8000/v1"})
+
+
 @pytest.mark.behaviour("config.defaults")
 def test_empty_values_count_as_absent() -> None:
     assert load({"OPENAI_API_KEY": "", "HTTP_PORT": ""}) == load({})
