@@ -607,6 +607,7 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour("slack.linear", "Reading and rendering a message takes time in proportion to its length.", "R8"),
     Behaviour(
         "slack.strangers",
         "Who leads a workspace that installed the app by itself is a colleague only where the settings say so.",

@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 
 from adapters.discord.render import (
+    CONTENT_LIMIT_CHARS,
+    PARTS_LIMIT,
     Part,
     is_of_turn,
     nonce,
@@ -66,6 +68,8 @@ NONCE_S = 120.0
 HELD_BACK = "This server's filters held my answer back. Please write to me in a direct message, or tell a moderator."
 
 LAST_WRITE_S = 10.0
+LIVE_CHARS = (PARTS_LIMIT + 1) * CONTENT_LIMIT_CHARS
+"""What is looked at of an answer that is being written: what comes after it will stand in a file."""
 _LOOKED_AT = 50
 _EDIT = "/channels/{channel_id}/messages/{message_id}"
 _POST = "/channels/{channel_id}/messages"
@@ -170,7 +174,7 @@ class DiscordReply:
 
     async def _flush(self) -> float:
         """Show the latest text in the first message that differs; how long to rest after it."""
-        parts = [part for part in to_parts(self._text) if part.file is None]
+        parts = [part for part in to_parts(self._text[:LIVE_CHARS]) if part.file is None]
         for index, part in enumerate(parts):
             body = render_part(part, addressee=self._addressee)
             if index == 0:

@@ -266,8 +266,8 @@ def support_view(thread: ThreadKey, actions: Mapping[str, str]) -> dict[str, Any
 
 def notice(text: str) -> str:
     """What a notification shows: the text without markup, cut short, with nothing that Slack would bring to life."""
-    plain = re.sub(r"```\w*\n?|[*_`#~]+|^\s*[-|: ]+$", "", text, flags=re.MULTILINE)
-    plain = re.sub(r"\[([^\]]*)\]\(([^)]*)\)", r"\1", plain)
+    plain = re.sub(r"```\w*\n?|[*_`#~]+|^[-|: \t]+$", "", text, flags=re.MULTILINE)
+    plain = re.sub(r"\[([^\[\]]*)\]\(([^()]*)\)", r"\1", plain)
     plain = " ".join(plain.split())[:NOTICE_CHARS]
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")[:NOTICE_CHARS] or "…"
 
