@@ -97,14 +97,14 @@ async def test_a_question_by_command_begins_a_thread_that_names_who_asked(
     stage: DiscordStage, model: ScriptedModel
 ) -> None:
     model.plays(says("It is on its way."), says("You're welcome."))
-    asked = stage.me.command(stage.town.channel, "ask", question="where is my sled? @everyone")
+    asked = stage.me.command(stage.town.channel, "ask", question="where is my [sled](https://evil.example)? @everyone")
     assert await asked.says()
     assert asked.took_s < 3.0
     was_quiet(asked)
     thread = await thread_with(stage.town, "It is on its way.")
     starter = stage.town.channel.messages[thread.id]
     assert stage.me.mention in starter.content
-    assert "where is my sled?" in starter.content
+    assert "where is my [sled] (https://evil.example)?" in starter.content, "nothing hides where a link leads"
     assert not starter.pings.everyone
     stage.me.write(thread, "thanks")
     await thread_with(stage.town, "You're welcome.")
