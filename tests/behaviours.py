@@ -741,6 +741,7 @@ DISCORD = (
         "Who lets the bot into a server of their own is no colleague there, unless the settings name them or a tenant.",
         "issue 6, /support; R1",
     ),
+    Behaviour("discord.stops", "A command that is under way at a stop is taken to its end.", "F06"),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(

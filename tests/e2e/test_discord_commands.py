@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
@@ -15,7 +16,7 @@ from bot.messages import ThreadKey
 from tests.scenarios import RECEIPT, reads_attachment
 from tests.servers.discord import Channel, ChannelType, DiscordServer, Message
 from tests.servers.discord.cdn import Odd
-from tests.servers.discord.faults import lost
+from tests.servers.discord.faults import held_after, lost
 from tests.servers.discord.interactions import Callback, Interaction
 from tests.servers.discord.people import Person
 from tests.servers.discord.values import MessageFlag
@@ -312,3 +313,20 @@ async def _notes(app: App, thread: ThreadKey) -> int:
     turns = [entry.turn for entry in (await app.mailbox.load(thread)).entries]
     assert any(isinstance(turn, UserTurn) for turn in turns)
     return sum(isinstance(turn, NoteTurn) for turn in turns)
+
+
+@pytest.mark.behaviour("discord.stops")
+async def test_what_somebody_asks_while_the_process_stops_is_answered_by_the_next(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    ada = town.people[ADA]
+    model.plays(says("It is on its way."))
+    async with frontdesk(town, variables):
+        await town.server.until(lambda: town.server.world.app.commands)
+        answering = town.server.faults.next("POST", "/interactions/.*", held_after())
+        asked = ada.command(town.channel, "ask", question="where is my sled?")
+        await answering.reached.wait()
+        asyncio.get_running_loop().call_later(0.5, answering.release)
+    assert "Thank you" in await asked.says()
+    async with frontdesk(town, variables):
+        await thread_with(town, "It is on its way.")
