@@ -633,6 +633,7 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour("slack.linear", "Reading and rendering a message takes time in proportion to its length.", "R8"),
     Behaviour(
         "slack.strangers",
         "Who leads a workspace that installed the app by itself is a colleague only where the settings say so.",
@@ -771,6 +772,7 @@ DISCORD = (
         "Who lets the bot into a server of their own is no colleague there, unless the settings name them or a tenant.",
         "issue 6, /support; R1",
     ),
+    Behaviour("discord.stops", "A command that is under way at a stop is taken to its end.", "F06"),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(

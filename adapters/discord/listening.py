@@ -71,7 +71,7 @@ class Listening:
             case "GUILD_CREATE":
                 self._lanes.put("catchup", lambda: self._catchup.guild(data))
             case "INTERACTION_CREATE":
-                self._lanes.spawn(self._interactions.take(data))
+                self._lanes.promise(self._interactions.take(data))
             case "MESSAGE_CREATE":
                 channel = str(data["channel_id"])
                 if not data.get("guild_id") and not data["author"].get("bot"):

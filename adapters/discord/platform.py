@@ -23,7 +23,7 @@ from adapters.discord.threads import Threads
 from bot.errors import Unwell
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import Card, Examination, Figures, Form, Intake, Lease, Resources
-from bot.tasks import end
+from bot.tasks import end, to_the_end
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -80,9 +80,12 @@ class DiscordPlatform:
             await gateway.run()
         finally:
             self._gateway = self._listening = None
-            await end(beat)
-            await listening.aclose()
-            await self.aclose()
+            await to_the_end(self._close(beat, listening))
+
+    async def _close(self, beat: asyncio.Task[None], listening: Listening) -> None:
+        await end(beat)
+        await listening.aclose()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close connections; a later request opens others."""

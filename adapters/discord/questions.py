@@ -28,6 +28,7 @@ NOT_HERE = "This cannot be answered here. Please ask in another channel, or writ
 _FILE_TROUBLE = {
     "too_large": "This file is larger than 10 MB. Please choose a smaller one.",
     "gone": "This file could not be read. Please send it again.",
+    "too_many_files": "You have sent as many files today as I can keep. Please try again tomorrow.",
     "unavailable": "Files cannot be read at the moment. Please try again in a few minutes.",
 }
 

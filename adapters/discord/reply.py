@@ -14,7 +14,9 @@ import structlog
 
 from adapters.discord.delivery import Delivery
 from adapters.discord.render import (
+    CONTENT_LIMIT_CHARS,
     HELD_BACK,
+    PARTS_LIMIT,
     Part,
     render_answer_buttons,
     render_part,
@@ -40,6 +42,8 @@ TYPING_S = 8.0
 
 TYPING_AT_MOST_S = 3.0
 LAST_WRITE_S = 10.0
+LIVE_CHARS = (PARTS_LIMIT + 1) * CONTENT_LIMIT_CHARS
+"""What is looked at of an answer that is being written: what comes after it will stand in a file."""
 
 
 class DiscordReply:
@@ -146,7 +150,7 @@ class DiscordReply:
 
     async def _flush(self) -> float:
         """Show the latest text in the first message that differs; how long to rest after it."""
-        parts = [part for part in to_parts(self._text) if part.file is None]
+        parts = [part for part in to_parts(self._text[:LIVE_CHARS]) if part.file is None]
         for index, part in enumerate(parts):
             body = render_part(part, addressee=self._delivery.addressee)
             if index == 0:

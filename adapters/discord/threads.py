@@ -293,7 +293,8 @@ class Threads:
 
     async def _announce(self, key: ThreadKey, person: str, question: str) -> str:
         """The message from which the thread of a command is made; the same one however often this is tried."""
-        shown = clipped(question, _QUESTION_LIMIT_CHARS).replace("\n", "\n> ")
+        # Words that a stranger puts into our mouth lead nowhere that they do not name.
+        shown = clipped(question, _QUESTION_LIMIT_CHARS).replace("](", "] (").replace("\n", "\n> ")
         try:
             return await self._begun(key, render_text(f"<@{person}> asks:\n> {shown}", addressee=person))
         except Refused as refused:

@@ -32,7 +32,7 @@ def to_plain(text: str, names: Mapping[str, str], *, bot_user: str = "") -> str:
         bot_user: whose mention is dropped: it says whom a message is for, and nothing else.
     """
     if bot_user:
-        text = re.sub(rf"[ \t]*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[ \t]*[,:]?[ \t]*", " ", text)
+        text = re.sub(rf"(?<![ \t])[ \t]*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[ \t]*[,:]?[ \t]*", " ", text)
     plain = _SPECIAL.sub(lambda match: _undone(match[1], names), text)
     return _unescaped(plain).strip()
 

@@ -16,7 +16,7 @@ from adapters.slack.calls import Calls
 from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
 from adapters.slack.earlier import Earlier
-from adapters.slack.errands import Errands, to_the_end
+from adapters.slack.errands import Errands
 from adapters.slack.events import Events
 from adapters.slack.files import Files
 from adapters.slack.forms import Forms
@@ -36,7 +36,7 @@ from adapters.slack.words import Words
 from bot.errors import Permanent, Transient
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import Card, Examination, Form, Intake, Lease, Resources
-from bot.tasks import end
+from bot.tasks import end, to_the_end
 
 log = structlog.get_logger(__name__)
 

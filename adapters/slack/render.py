@@ -273,13 +273,13 @@ def notice(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """Markdown as words on one line: emphasis and fences are gone, an escaped sign is that sign."""
-    linked = re.sub(r"(?<!\\)\[([^\]]*)\]\(([^)]*)\)", r"\1", text)
+    linked = re.sub(r"(?<!\\)\[([^\[\]]*)\]\(([^()]*)\)", r"\1", text)
     return " ".join(_MARKUP.sub(lambda found: found["sign"] or "", linked).split())
 
 
 _MARKUP = re.compile(
     r"\\(?P<sign>[!-/:-@\[-`{-~])"
-    r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^\s*[-|: ]+$"
+    r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^[-|: \t]+$"
     r"|(?<!\w)[*_]+(?=\S)|(?<=\S)[*_]+(?!\w)",
     re.MULTILINE,
 )

@@ -18,11 +18,15 @@ from adapters.web.reception import BUSY, Reception
 from adapters.web.render import is_visible
 from adapters.web.session import Door
 from adapters.web.uploads import FILE_LIMIT_BYTES, FILES_LIMIT, Unacceptable, file_response, read_json, read_sent
-from bot.errors import Transient
+from bot.errors import ToolFailed, Transient
 from bot.ports import Outcome, Resources, Verdict
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_FILES = {
+    "too_large": "This file is too large to be kept.",
+    "too_many_files": "You have sent as many files today as can be kept. Please try again tomorrow.",
+}
 _UNKNOWN_FILE = Unacceptable(404, "not_found", "This file is not here, or no longer.")
 
 
@@ -40,6 +44,8 @@ def explained(endpoint: Callable[[Any, Request], Awaitable[Response]]) -> Callab
             return await endpoint(self, request)
         except Unacceptable as error:
             return answer({"error": error.code, "message": error.message}, error.status)
+        except ToolFailed as refused:  # the desk keeps no more of it
+            return answer({"error": refused.code, "message": _FILES.get(refused.code, BUSY)}, 413)
         except Transient:
             return _busy(BUSY)
         except HTTPException as error:

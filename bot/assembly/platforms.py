@@ -55,7 +55,7 @@ async def plugged_in(
                 platforms[name] = platform
         if not platforms:
             raise ConfigError(
-                "No platform is set up; see docs/slack.md for SLACK_BOT_TOKEN, docs/discord.md for DISCORD_BOT_TOKEN, or "
-                "set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
+                "No platform is set up; see docs/slack.md for SLACK_BOT_TOKEN, docs/discord.md for DISCORD_BOT_TOKEN, "
+                "or set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
             )
         yield platforms

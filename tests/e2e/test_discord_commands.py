@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
@@ -98,14 +99,14 @@ async def test_a_question_by_command_begins_a_thread_that_names_who_asked(
     stage: DiscordStage, model: ScriptedModel
 ) -> None:
     model.plays(says("It is on its way."), says("You're welcome."))
-    asked = stage.me.command(stage.town.channel, "ask", question="where is my sled? @everyone")
+    asked = stage.me.command(stage.town.channel, "ask", question="where is my [sled](https://evil.example)? @everyone")
     assert await asked.says()
     assert asked.took_s < 3.0
     was_quiet(asked)
     thread = await thread_with(stage.town, "It is on its way.")
     starter = stage.town.channel.messages[thread.id]
     assert stage.me.mention in starter.content
-    assert "where is my sled?" in starter.content
+    assert "where is my [sled] (https://evil.example)?" in starter.content, "nothing hides where a link leads"
     assert not starter.pings.everyone
     stage.me.write(thread, "thanks")
     await thread_with(stage.town, "You're welcome.")
@@ -347,3 +348,20 @@ async def _notes(app: App, thread: ThreadKey) -> int:
     turns = [entry.turn for entry in (await app.mailbox.load(thread)).entries]
     assert any(isinstance(turn, UserTurn) for turn in turns)
     return sum(isinstance(turn, NoteTurn) for turn in turns)
+
+
+@pytest.mark.behaviour("discord.stops")
+async def test_what_somebody_asks_while_the_process_stops_is_answered_by_the_next(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    ada = town.people[ADA]
+    model.plays(says("It is on its way."))
+    async with frontdesk(town, variables):
+        await town.server.until(lambda: town.server.world.app.commands)
+        answering = town.server.faults.next("POST", "/interactions/.*", held_after())
+        asked = ada.command(town.channel, "ask", question="where is my sled?")
+        await answering.reached.wait()
+        asyncio.get_running_loop().call_later(0.5, answering.release)
+    assert "Thank you" in await asked.says()
+    async with frontdesk(town, variables):
+        await thread_with(town, "It is on its way.")

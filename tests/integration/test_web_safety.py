@@ -16,6 +16,7 @@ from tests.servers.http import plain_client
 from tests.servers.page import PATIENCE_S, Stage, asked, staged
 from tests.servers.visitor import Visitor, new_id, parsed, visiting
 from tests.stages.search import redis_bytes
+from tools import desk
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 32
 
@@ -90,6 +91,20 @@ async def test_files_beyond_the_limits_are_refused(
     sent = await visitor.ask("POST", "messages", data={"id": new_id(), "text": "x"}, files=files)
     assert sent.status_code == status
     assert stage.taken == []
+
+
+@pytest.mark.behaviour("page.limits")
+async def test_more_files_than_are_kept_of_one_person_are_refused_with_a_sentence(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PERSON_LIMIT_BYTES", 15)
+    files = [("files", ("a.png", b"x" * 10, "image/png"))]
+    first, second = [
+        await visitor.ask("POST", "messages", data={"id": new_id(), "text": "x"}, files=files) for _ in range(2)
+    ]
+    assert (first.status_code, second.status_code) == (200, 413)
+    assert "tomorrow" in second.json()["message"]
+    assert len(stage.taken) == 1
 
 
 @pytest.mark.behaviour("page.limits")
