@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.discord import gateway
+from adapters.discord import identify
 from tests.servers.discord import Channel, DiscordServer, Guild
 from tests.servers.discord.people import Person
 from tests.servers.discord.values import Permission
@@ -17,7 +17,7 @@ STAFF_ONLY = "Only people who work here can do this."
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,8 +15,6 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from bot.observe import configure_logging
-from bot.secrets import Masking
 from tests.scenarios import SCENARIOS, Beat, Scenario
 from tests.servers.openai import ScriptedModel
 from tests.stages.console import console_stage
@@ -54,19 +51,6 @@ def picture() -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (300, 400), "white").save(data, "PNG")
     return data.getvalue()
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that is logged, as it is written."""
-    written = io.StringIO()
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    monkeypatch.setattr("sys.stderr", written)
-    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
-    yield written
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 CASES = [

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,8 +14,6 @@ import orjson
 import pytest
 
 from adapters.slack import door
-from bot.observe import configure_logging
-from bot.secrets import Masking
 from tests.servers.openai import ScriptedModel, says
 from tests.servers.slack import ADA, HOME, SHARED, Slack
 from tests.servers.slack.delivery import SECRET, signed
@@ -24,19 +21,6 @@ from tests.stages.customers import status
 from tests.stages.slack import SlackStage, slack_stage
 
 CANARY = "canary-in-the-body-8812"
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that is logged."""
-    written = io.StringIO()
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    monkeypatch.setattr("sys.stderr", written)
-    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
-    yield written
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 @pytest.fixture
