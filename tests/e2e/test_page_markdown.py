@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
+from bot.store.embedded import EmbeddedRedis
 from tests.servers.browser import launched, window
 from tests.servers.page import staged
 
@@ -71,9 +73,19 @@ RENDER = """async ([whole, inPieces]) => {
 }"""
 
 
-@pytest.fixture
-async def page(redis_url: str, tmp_path: Path, chromium: Path) -> AsyncIterator[Page]:
-    async with staged(redis_url, tmp_path) as stage, launched(chromium) as browser, window(browser, stage.url) as shown:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(
+    _redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory, chromium: Path
+) -> AsyncIterator[Page]:
+    folder = tmp_path_factory.mktemp("page")
+    async with (
+        staged(_redis_server.url, folder) as stage,
+        launched(chromium) as browser,
+        window(browser, stage.url) as shown,
+    ):
         yield shown.page
 
 

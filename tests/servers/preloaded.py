@@ -29,7 +29,14 @@ from typing import TypedDict
 
 ROOT = Path(__file__).parents[2]
 
-LOADED = ("bot.commands", "bot.llm.openai", "bot.llm.vision", "adapters.web.platform", "adapters.slack.platform")
+LOADED = (
+    "bot.commands",
+    "bot.llm.openai",
+    "bot.llm.vision",
+    "adapters.web.platform",
+    "adapters.slack.platform",
+    "adapters.discord.platform",
+)
 
 _REQUEST_BYTES = 1 << 17
 
