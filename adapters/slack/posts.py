@@ -78,13 +78,15 @@ class Pace:
         Raises:
             Transient: nobody can say which it is.
         """
-        key = f"pace/{team}/{channel}"
+        key, stored = f"pace/{team}/{channel}", None
         for _ in range(RACES):
-            stored, now = await self._state.get(key), time.time()
+            now = time.time()
             place = max(now, min(float(stored or 0.0), now + LONGEST_S))
-            taken = f"{place + INTERVAL_S:.3f}".encode()
-            if await self._state.compare_and_set(key, stored, taken, ttl_s=LONGEST_S + INTERVAL_S):
+            after = place + INTERVAL_S
+            # It is kept while it lies ahead, so that a quiet channel has none, and one way to the store is enough.
+            if await self._state.compare_and_set(key, stored, f"{after:.3f}".encode(), ttl_s=after - now):
                 break
+            stored = await self._state.get(key)
         else:
             raise Transient("slack_channel_contended", retry_after_s=INTERVAL_S)
         wait_s = place - now - (BURST - 1) * INTERVAL_S

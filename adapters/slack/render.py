@@ -148,11 +148,16 @@ def render_card(card: Card, link: str) -> Post:
 def render_offer(form: Form, thread: ThreadKey, person: str, key: str) -> Post:
     """The button behind which a private form is; it serves one person."""
     text = f"<@{person}> {form.title}. The form is private: what you type is seen by nobody here."
-    blocks: list[Block] = [
+    blocks = render_again(text, form, thread)
+    return Post(text=notice(form.title), blocks=blocks, metadata=said_metadata(key))
+
+
+def render_again(text: str, form: Form, thread: ThreadKey) -> list[Block]:
+    """Words, and the button of a private form under them."""
+    return [
         {"type": "section", "text": {"type": "mrkdwn", "text": text}},
         {"type": "actions", "elements": [_button(FORM, form.title, f"{form.id} {thread}", style="primary")]},
     ]
-    return Post(text=notice(form.title), blocks=blocks, metadata=said_metadata(key))
 
 
 def render_offer_done(title: str, person: str, key: str) -> Post:

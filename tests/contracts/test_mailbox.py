@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -132,6 +133,15 @@ async def test_a_turn_takes_the_consecutive_mail_of_one_author_in_order(patient:
     assert taken == [["1", "2"], ["3"], ["4"]]
     record = await patient.load(thread)
     assert texts([entry.turn for entry in record.entries]) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.behaviour("mailbox.order")
+async def test_mail_that_is_taken_together_stands_as_it_was_written(patient: RedisMailbox) -> None:
+    """A platform may bring the later message first. Times with and without a fraction, and two of the same."""
+    thread, noon = a_thread(), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for text, ms in (("3", 1_000), ("4", 1_000), ("2", 500), ("1", 0)):
+        await put(patient, thread, replace(said(text), at=noon + timedelta(milliseconds=ms)))
+    assert mail_of(await claimed(patient)) == ["1", "2", "3", "4"]
 
 
 @pytest.mark.behaviour("mailbox.takeover", "mailbox.zombie")

@@ -442,18 +442,20 @@ async def test_quick_messages_are_answered_together_and_a_later_one_next(
 async def test_messages_that_come_in_another_order_are_each_answered_once(
     stage: SlackStage, model: ScriptedModel
 ) -> None:
-    """Slack may bring a later message first; nothing is lost, and the record tells when each was written."""
-    model.answers(says("Noted."))
+    """Slack may bring a later message first; what is answered together is read as it was written."""
+    running = held("Hello ", "there.")
+    model.plays(running, says("Noted."))
     await stage.write("hello")
-    await stage.answer()
+    await stage.slack.shows(SHARED, stage.root, "Hello")
     ada, slack = stage.person(), stage.slack
     messages = [ada.writes(f"part {number}", SHARED, thread=stage.root) for number in range(4)]
-    bodies = [ada.events(message)[0] for message in messages]
-    receipts = await asyncio.gather(*(slack.delivery.event(body) for body in reversed(bodies)))
-    assert all(receipt.acknowledged for receipt in receipts)
-    await stage.answer()
-    kept = spoken(await record(stage))[1:]
-    assert sorted(kept) == [f"part {number}" for number in range(4)]
+    for message in reversed(messages):
+        assert (await slack.delivery.event(ada.events(message)[0])).acknowledged
+    for pause in running.pauses:
+        pause.release()
+    await slack.shows(SHARED, stage.root, "Noted.")
+    await stage.settled()
+    assert spoken(await record(stage))[1:] == [f"part {number}" for number in range(4)]
 
 
 @pytest.mark.behaviour("slack.typed")

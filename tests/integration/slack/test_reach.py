@@ -157,6 +157,27 @@ async def test_where_no_modal_opens_a_page_is_good_for_one_person_once(
 
 
 @pytest.mark.behaviour("slack.another_way")
+@pytest.mark.parametrize("refused", ["", "user_not_in_channel"], ids=["ephemeral", "direct"])
+async def test_when_it_was_too_late_for_the_modal_the_person_alone_gets_the_button_again(
+    refused: str, variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."))
+    slack.faults.plan("views.open", Fault(error="expired_trigger_id"))
+    async with slack_stage(variables, slack=slack) as stage:
+        await stage.write("status of 12345 please")
+        await stage.answer()
+        (offer,) = stage.offers()
+        ada = slack.person(ADA)
+        if refused:
+            slack.faults.plan("chat.postEphemeral", Fault(error=refused))
+        await ada.press(offer, "form")
+        place = ada.direct if refused else ada.ephemerals
+        again = await slack.until(lambda: next((m for m in place() if "too long" in m.shown), None))
+        await ada.press(again, "form")
+        await slack.until(lambda: ada.has_inputs)
+
+
+@pytest.mark.behaviour("slack.another_way")
 async def test_without_a_page_the_button_comes_in_a_direct_message(
     variables: dict[str, str], slack: Slack, model: ScriptedModel
 ) -> None:
@@ -173,7 +194,7 @@ async def test_without_a_page_the_button_comes_in_a_direct_message(
         assert [element["action_id"] for _, element in buttons(direct.blocks)] == ["form"]
         await ada.press(direct, "form")
         await slack.until(lambda: ada.has_inputs)
-        assert (await ada.submit({"username": "john_doe", "api_key": "key"})).closed
+        await ada.submit({"username": "john_doe", "api_key": "key"})
         await slack.shows(SHARED, stage.root, "It is Open.")
         await stage.settled()
 
