@@ -136,7 +136,7 @@ class Posts:
             if kept is None
             else msgspec.structs.replace(msgspec.json.decode(kept, type=ShownCard), thread=str(card.thread))
         )
-        where = await self._threads.place(card.thread)
+        where = await self._threads.register.place(card.thread)
         guild = "" if card.thread.space == DIRECT else card.thread.space
         link = link_to(guild, where.channel) if where is not None and guild else ""
         try:
@@ -170,7 +170,7 @@ class Posts:
         Raises:
             Transient, Permanent: they were not told.
         """
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         channel = place.channel if place is not None and place.private else ""
         for part in to_parts(text):
             body = render_text(part.content, addressee=person)
@@ -195,7 +195,7 @@ class Posts:
 
     async def delete(self, thread: ThreadKey, message: str) -> bool:
         """Take a person's message off the screen; whether it is gone."""
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         channels = dict.fromkeys(([place.channel] if place else []) + [thread.channel])
         if message == thread.root:  # it stands in the channel that the thread belongs to
             channels = dict.fromkeys(reversed(channels))
@@ -253,7 +253,7 @@ class Posts:
         Raises:
             Permanent: nowhere.
         """
-        asker, question = await self._asked(thread) if await self._threads.place(thread) is None else ("", "")
+        asker, question = await self._asked(thread) if await self._threads.register.place(thread) is None else ("", "")
         place = await self._threads.open(thread, person or asker, question)
         while True:  # a thread, its channel, direct messages
             try:
