@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from adapters.discord.register import Venue
 from adapters.discord.render import Part, is_of_turn, nonce
 from adapters.discord.rest import (
     ARCHIVED,
@@ -23,7 +24,7 @@ from adapters.discord.rest import (
     Rest,
     route_of,
 )
-from adapters.discord.threads import Threads, Venue, is_closed
+from adapters.discord.threads import Threads, is_closed
 from bot.conversation import AssistantTurn, NoteTurn, UserTurn
 from bot.errors import Permanent
 from bot.ports import Lease
@@ -67,7 +68,10 @@ class Delivery:
             key, person = self._lease.thread, self.addressee
             self._place = await self._threads.open(key, person, self._question)
             if self._lease.turn == 1 and self._lease.refs.get("0") is None:
-                await self._threads.welcome(self._place, person)
+                try:
+                    await self._threads.welcome(self._place, person)
+                except Refused as refused:
+                    self._place = await self._threads.elsewhere(key, self._place, person, refused)
         return self._place
 
     def reads(self, index: int, body: Json) -> bool:
@@ -174,7 +178,7 @@ class Delivery:
         await self._lease.refs.put(str(index), f"{place.channel}/{message}")
         self._owned_at = time.monotonic()
         if not place.is_thread and not place.private:
-            await self._threads.note(message, self._lease.thread)
+            await self._threads.register.note(message, self._lease.thread)
 
     async def _stay_owner(self) -> None:
         """Ask whether the thread is ours still, if that was last heard a while ago: this process may have been paused.

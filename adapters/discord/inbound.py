@@ -104,9 +104,13 @@ def is_mentioned(message: Json, me: Self) -> bool:
 
 
 def to_edit(message: Json, key: ThreadKey, author: Person, me: Self) -> MessageEdited | None:
-    """A message has another text; nothing when the event is about something else, such as a preview."""
+    """A message has another text; nothing when the event is about something else, such as a preview.
+
+    Where messages without a mention are hidden from the bot, one whose mention was taken out comes with neither text
+    nor files: what it reads is not known, and what it read is kept.
+    """
     edited = message.get("edited_timestamp")
-    if not edited or "content" not in message:
+    if not edited or not (message.get("content") or ("content" in message and any(files_of(message)))):
         return None
     quoted = _quoted(message, me)
     text = plain(message["content"], message, me)

@@ -203,7 +203,7 @@ class Interactions:
 
     async def _go_private(self, exchange: Exchange, key: ThreadKey, place: Place, author: Person) -> None:
         """Move a conversation into a private thread; whoever writes in the old one begins another conversation."""
-        current = await self._threads.place(key)
+        current = await self._threads.register.place(key)
         if current is not None and current.private:
             await exchange.tell(f"This conversation goes on in <#{current.channel}>.")
             return
@@ -215,7 +215,7 @@ class Interactions:
             return
         if place.kind.is_thread:
             other = ThreadKey(platform=PLATFORM, space=key.space, channel=key.channel, root=exchange.id)
-            await self._threads.part(place.id, key, other)
+            await self._threads.register.part(place.id, key, other)
         greeting = f"<@{author.id}> Here only you and the team read along. What was said so far is known; please go on."
         await self._posts.greet(private.channel, greeting, author.id, exchange.id)
         await exchange.tell(f"This conversation goes on in <#{private.channel}>.")
@@ -273,7 +273,7 @@ class Interactions:
 
     async def _audience(self, thread: ThreadKey) -> Audience:
         """Who reads along where a conversation goes on."""
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         if thread.space == DIRECT or (place is not None and place.private and not place.is_thread):
             return Audience.DIRECT
         return Audience.PRIVATE if place is not None and place.private else Audience.PUBLIC

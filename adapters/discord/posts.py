@@ -159,7 +159,7 @@ class Posts:
 
     async def link(self, thread: ThreadKey) -> str:
         """Where members of a server open a conversation; empty for a direct one, and while it has no place."""
-        where = await self._threads.place(thread)
+        where = await self._threads.register.place(thread)
         return link_to(thread.space, where.channel) if where is not None and thread.space != DIRECT else ""
 
     async def card(self, digest: str) -> ShownCard | None:
@@ -173,7 +173,7 @@ class Posts:
         Raises:
             Transient, Permanent: they were not told.
         """
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         channel = place.channel if place is not None and place.private else ""
         for part in to_parts(text):
             body = render_text(part.content, addressee=person)
@@ -198,7 +198,7 @@ class Posts:
 
     async def delete(self, thread: ThreadKey, message: str) -> bool:
         """Take a person's message off the screen; whether it is gone."""
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         channels = dict.fromkeys(([place.channel] if place else []) + [thread.channel])
         if message == thread.root:  # it stands in the channel that the thread belongs to
             channels = dict.fromkeys(reversed(channels))
@@ -256,7 +256,7 @@ class Posts:
         Raises:
             Permanent: nowhere.
         """
-        asker, question = await self._asked(thread) if await self._threads.place(thread) is None else ("", "")
+        asker, question = await self._asked(thread) if await self._threads.register.place(thread) is None else ("", "")
         place = await self._threads.open(thread, person or asker, question)
         while True:  # a thread, its channel, direct messages
             try:

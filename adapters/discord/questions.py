@@ -9,8 +9,9 @@ from adapters.discord.callers import BUSY, Callers, inputs, options
 from adapters.discord.exchange import Exchange
 from adapters.discord.files import Files
 from adapters.discord.inbound import PLATFORM, moment, plain, to_attachments, to_kept_attachment
+from adapters.discord.register import Origin
 from adapters.discord.render import Pressed
-from adapters.discord.threads import Origin, Threads
+from adapters.discord.threads import Threads
 from bot.errors import ToolFailed
 from bot.messages import Attachment, Audience, IncomingMessage, Person, ThreadKey
 from bot.ports import Outcome, Resources, Upload, Verdict
@@ -68,7 +69,7 @@ class Questions:
         if not here:
             private = private or (await self._resources.channel_rules(key)).private
             audience = Audience.PRIVATE if private else Audience.PUBLIC
-            await self._threads.begin(key, Origin(person=author.id, private=private, asks=True))
+            await self._threads.register.begin(key, Origin(person=author.id, private=private, asks=True))
         try:
             attachments = [await self._kept(file, key, author) for file in files]
         except ToolFailed as failed:

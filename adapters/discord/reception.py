@@ -14,7 +14,8 @@ import structlog
 from adapters.discord.inbound import to_deletion
 from adapters.discord.posts import Posts
 from adapters.discord.reader import Reader
-from adapters.discord.threads import Origin, Threads
+from adapters.discord.register import Origin
+from adapters.discord.threads import Threads
 from bot.errors import Permanent, Transient
 from bot.messages import Audience, Event, IncomingMessage
 from bot.ports import Intake, Outcome, SharedState, Verdict
@@ -57,7 +58,7 @@ class Reception:
         begins = is_first and (event.mentions_bot or await self._again(lambda: self._threads.hears_all(thread)))
         is_overheard = event.audience.is_overheard
         if begins:
-            await self._again(lambda: self._threads.begin(thread, Origin(person=author.id)))
+            await self._again(lambda: self._threads.register.begin(thread, Origin(person=author.id)))
             if await self._again(lambda: self._threads.goes_private(thread)):
                 event = replace(event, audience=Audience.PRIVATE)
         outcome = await self.bring(event)

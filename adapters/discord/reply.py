@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from adapters.discord.delivery import Delivery
+from adapters.discord.register import Venue
 from adapters.discord.render import (
     CONTENT_LIMIT_CHARS,
     HELD_BACK,
@@ -25,7 +26,7 @@ from adapters.discord.render import (
     to_parts,
 )
 from adapters.discord.rest import Refused, Rest
-from adapters.discord.threads import Threads, Venue
+from adapters.discord.threads import Threads
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.ports import Activity, Lease, Reply, ToolStarted
 from bot.tasks import end

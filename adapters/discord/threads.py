@@ -1,26 +1,16 @@
-"""Which of Discord's threads is which conversation, and how a conversation gets a thread of its own.
+"""How a conversation gets a thread of Discord's, and where it goes when it can have none.
 
-A conversation is named by what began it; Discord's thread is made later, by the worker that answers first. Both
-directions are kept in shared state before anything is posted, so that no message in a thread of ours is a stranger's.
-
-| key                  | holds |
-|----------------------|-------|
-| `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
-| `former/<thread id>` | the conversations that went on in it before and moved to a private thread, oldest first |
-| `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
-| `origin/<key>`       | how a conversation began that no message began (`Origin`) |
-| `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
+A conversation is named by what began it; its thread is made later, by the worker that answers first. Both directions
+are registered before anything is posted, so that no message in a thread of ours is a stranger's.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
-import msgspec
 import structlog
 
-from adapters.discord.inbound import DIRECT
+from adapters.discord.register import Origin, Register, Venue
 from adapters.discord.render import PLAIN_TITLE, clipped, nonce, render_text, title_of
 from adapters.discord.rest import (
     ARCHIVED,
@@ -46,38 +36,9 @@ ARCHIVE_MINUTES = 4_320
 MAKING_S = 20.0
 """A private thread is made from no message, so nothing but this keeps two processes from making two."""
 
-_CACHED = 10_000
 _CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED, THREAD_LOCKED})
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a conversation began that no message in a channel began.
-
-    Args:
-        person: who began it.
-        private: it goes on where only the person and the team read along.
-        asks: it has no message of its own that a thread could be made from.
-    """
-
-    person: str
-    private: bool = False
-    asks: bool = False
-
-
-class Venue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a conversation is answered.
-
-    Args:
-        channel: id of a thread, channel or direct conversation.
-        private: only the customer and the team read along there.
-        is_thread: it is a thread; else it stands in for one that could not be made.
-    """
-
-    channel: str
-    private: bool = False
-    is_thread: bool = True
 
 
 class Threads:
@@ -91,68 +52,7 @@ class Threads:
         self._rest = rest
         self._resources = resources
         self._state = resources.state.within("threads")
-        self._keep_s = keep_s
-        self._seen: OrderedDict[str, ThreadKey] = OrderedDict()
-
-    async def conversation(self, thread: str, message: str = "") -> ThreadKey | None:
-        """The conversation that a thread of Discord's was found to be, if it does not follow from the thread.
-
-        Args:
-            message: what in the thread is asked about; it may be from before another conversation began there.
-        """
-        kept = await self._state.get(f"thread/{thread}")
-        key = None if kept is None else ThreadKey.parse(kept.decode())
-        if key is None or not (message.isdecimal() and key.root.isdecimal()) or int(message) >= int(key.root):
-            return key
-        former = [ThreadKey.parse(row.decode()) for row in await self._state.read(f"former/{thread}")]
-        begun = [one for one in former if int(one.root) <= int(message)]
-        return begun[-1] if begun else key
-
-    async def meet(self, key: ThreadKey, thread: str, *, private: bool) -> None:
-        """Remember that this conversation goes on in a thread that somebody else made, such as a post in a forum."""
-        if self._seen.get(thread) == key:
-            self._seen.move_to_end(thread)
-            return
-        place = Venue(channel=thread, private=private)
-        await self._state.compare_and_set(f"place/{key}", None, _encoded(place), ttl_s=self._keep_s)
-        self._seen[thread] = key
-        if len(self._seen) > _CACHED:
-            self._seen.popitem(last=False)
-
-    async def conversation_of(self, message: str) -> ThreadKey | None:
-        """The conversation that a message in a channel belongs to, where there could be no thread for it."""
-        kept = await self._state.get(f"said/{message}")
-        return None if kept is None else ThreadKey.parse(kept.decode())
-
-    async def note(self, message: str, key: ThreadKey) -> None:
-        """Remember that a message in a channel belongs to this conversation."""
-        await self._state.set(f"said/{message}", str(key).encode(), ttl_s=self._keep_s)
-
-    async def begin(self, key: ThreadKey, origin: Origin) -> None:
-        """Remember how a conversation began."""
-        await self._state.set(f"origin/{key}", _encoded(origin), ttl_s=self._keep_s)
-
-    async def place(self, key: ThreadKey) -> Venue | None:
-        """Where a conversation is answered, if that is known already."""
-        if key.space == DIRECT:
-            return Venue(channel=key.channel, private=True, is_thread=False)
-        kept = await self._state.get(f"place/{key}")
-        return None if kept is None else msgspec.json.decode(kept, type=Venue)
-
-    async def settle(self, key: ThreadKey, place: Venue) -> None:
-        """Answer a conversation there from now on."""
-        if place.is_thread:
-            await self._state.set(f"thread/{place.channel}", str(key).encode(), ttl_s=self._keep_s)
-        await self._state.set(f"place/{key}", _encoded(place), ttl_s=self._keep_s)
-
-    async def part(self, thread: str, former: ThreadKey, key: ThreadKey) -> None:
-        """What is written in this thread from now on belongs to another conversation, named by this moment's id.
-
-        What was written before stays with the former: who takes it back there takes it off that record.
-        """
-        self._seen.pop(thread, None)
-        await self._state.append(f"former/{thread}", str(former).encode(), ttl_s=self._keep_s)
-        await self._state.set(f"thread/{thread}", str(key).encode(), ttl_s=self._keep_s)
+        self.register = Register(self._state, keep_s=keep_s)
 
     async def open(self, key: ThreadKey, person: str, question: str) -> Venue:
         """The place of a conversation; its thread is made when there is none. Only the holder of the lease calls this.
@@ -165,10 +65,9 @@ class Threads:
             Permanent: it can be answered nowhere.
             Transient: it may work later.
         """
-        if (place := await self.place(key)) is not None:
+        if (place := await self.register.place(key)) is not None:
             return place
-        kept = await self._state.get(f"origin/{key}")
-        origin = Origin(person=person) if kept is None else msgspec.json.decode(kept, type=Origin)
+        origin = await self.register.origin(key) or Origin(person=person)
         private = origin.private or await self.goes_private(key)
         try:
             thread = await self._make(key, origin, question, private=private)
@@ -176,7 +75,7 @@ class Threads:
         except Refused as refused:
             log.warning("discord_no_thread", code=refused.code, channel=key.channel, private=private)
             place = await self._instead(key, origin.person or person, private=private)
-        await self.settle(key, place)
+        await self.register.settle(key, place)
         return place
 
     async def keep_root(self, key: ThreadKey, person: str, question: str) -> None:
@@ -187,7 +86,7 @@ class Threads:
         Raises:
             Permanent, Transient: it was not made.
         """
-        if await self.place(key) is None and not await self.goes_private(key):
+        if await self.register.place(key) is None and not await self.goes_private(key):
             await self.open(key, person, question)
 
     async def goes_private(self, key: ThreadKey) -> bool:
@@ -199,9 +98,13 @@ class Threads:
         return (await self._resources.channel_rules(key)).listening is Listening.EVERYTHING
 
     async def welcome(self, place: Venue, person: str) -> None:
-        """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
+        """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing.
+
+        Raises:
+            Refused: they cannot see it, as nobody but the team can who was not let in.
+        """
         if place.is_thread:
-            await self._add(place.channel, person)
+            await self._add(place.channel, person, needed=place.private)
 
     async def private(self, key: ThreadKey, person: str, title: str) -> Venue:
         """A private thread with this person, in which the conversation goes on.
@@ -210,14 +113,10 @@ class Threads:
             Permanent, Transient: there can be none.
         """
         await self._alone(key)
-        try:
-            thread = await self._private(key.channel, title)
-        except Refused:
-            await self._state.delete(f"making/{key}")
-            raise
+        thread = await self._private(key.channel, title)
         place = Venue(channel=thread, private=True)
-        await self.settle(key, place)
-        await self._add(thread, person, needed=True)
+        await self._add(thread, person, needed=True)  # first: nothing moves to where the person is not
+        await self.register.settle(key, place)
         return place
 
     async def elsewhere(self, key: ThreadKey, place: Venue, person: str, refused: Refused) -> Venue:
@@ -237,7 +136,7 @@ class Threads:
             if direct == place.channel:
                 raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
             found = Venue(channel=direct, private=True, is_thread=False)
-        await self.settle(key, found)
+        await self.register.settle(key, found)
         return found
 
     async def dm(self, person: str) -> str:
@@ -351,7 +250,3 @@ class Threads:
 def is_closed(refused: Refused) -> bool:
     """Whether nothing can be posted in a place, so that another one has to be found."""
     return refused.status in (403, 404) or refused.code in _CLOSED
-
-
-def _encoded(value: msgspec.Struct) -> bytes:
-    return msgspec.json.encode(value)

@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY as METRICS
 from redis.asyncio import Redis
 
 from adapters.discord import delivery, identify, limits
+from adapters.discord.interactions import NO_PRIVATE
 from tests.chaos.test_crashes import settled
 from tests.servers.discord import DiscordServer, P
 from tests.servers.discord.buckets import Limit
@@ -333,6 +334,33 @@ async def test_a_channel_that_is_gone_is_answered_directly_or_a_dead_letter(
         while not told() and not await stage.app.mailbox.dead_letters():
             await asyncio.sleep(0.05)
     assert stage.server.buckets.invalid <= 12
+
+
+@pytest.mark.behaviour("discord.places", "discord.private")
+async def test_who_cannot_be_let_into_a_private_thread_is_answered_directly(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    await stage.server.until(lambda: stage.server.world.app.syncs)
+    stage.server.faults.always("PUT", r"/channels/\d+/thread-members/\d+", fails(50013))
+    model.plays(says("Between us."))
+    await stage.me.command(stage.town.channel, "ask", question="where is it?", private=True).says()
+    direct = stage.server.world.dm(stage.me.user)
+    await stage.server.until(lambda: any("Between us." in text for text in stage.server.answers(direct)))
+    (private,) = [c for c in stage.server.world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    assert stage.server.answers(private) == []
+
+
+@pytest.mark.behaviour("discord.places", "discord.private")
+async def test_a_conversation_does_not_move_to_where_its_person_is_not(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Still here."))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    stage.server.faults.always("PUT", r"/channels/\d+/thread-members/\d+", fails(50013))
+    assert as_read(await stage.me.press(answer, "privately").says()) == NO_PRIVATE
+    await stage.say("are you still there?")
+    assert await stage.answer() == "Still here."
 
 
 @pytest.mark.behaviour("discord.places")

@@ -18,6 +18,7 @@ from tests.servers.openai import ScriptedModel, held, reads, says
 from tests.servers.process import FrontdeskProcess
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Talk, Town, discord_stage
+from tests.stages.meters import Meters
 from tests.stages.play import WAIT_S, record, results_of
 
 LIMIT_BYTES = 10 << 20
@@ -69,8 +70,12 @@ async def asks_about(stage: DiscordStage, model: ScriptedModel, data: bytes, odd
 async def test_what_is_served_instead_of_a_file_is_told_and_ends(
     odd: Odd, code: str, told: str, stage: DiscordStage, model: ScriptedModel
 ) -> None:
+    meters = Meters()
+    await meters.begin()
     result = await asks_about(stage, model, picture(), odd)
     assert f'"error":"{code}"' in result
+    counted = {"tool": "analyze_receipt_image", "result": code}
+    assert await meters.added("frontdesk_tool_calls_total", **counted) == 1, "what could not be read is counted, by why"
     assert told in result
     assert "127.0.0.1" not in result
     assert stage.server.cdn.sent_bytes < 2 * LIMIT_BYTES

@@ -167,6 +167,9 @@ def test_only_another_text_is_an_edit() -> None:
     key = to_key(TEXT, "9")
     assert to_edit(a_message(edited_timestamp=None), key, AUTHOR, ME) is None
     assert to_edit({"id": "1", "channel_id": "2", "edited_timestamp": "x", "author": ADA}, key, AUTHOR, ME) is None
+    hidden = a_message("", edited_timestamp="2026-11-20T12:00:00+00:00")
+    assert to_edit(hidden, key, AUTHOR, ME) is None
+    assert to_edit({**hidden, "attachments": [{"id": "5"}]}, key, AUTHOR, ME) is not None, "a file without words"
     event = to_edit(a_message("new", edited_timestamp="2026-11-20T12:00:00+00:00"), key, AUTHOR, ME)
     assert event is not None
     assert (event.text, event.at) == ("new", datetime(2026, 11, 20, 12, tzinfo=UTC))
