@@ -30,6 +30,7 @@ from bot.config import Settings
 from bot.errors import ConfigError
 from bot.gate import MessageGate
 from bot.intake import IntakeDesk
+from bot.interpreter import Interpreter
 from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
 from bot.llm.vision import OpenAIVision
@@ -148,6 +149,7 @@ class _House:
     channels: ChannelBook
     platforms: Mapping[str, Platform]
     announcements: Announcements
+    interpreter: Interpreter
     cases: Cases
     standing: StandingOrders
     accounts: Accounts
@@ -264,7 +266,8 @@ async def _open_house(
     )
     for platform in platforms.values():
         stack.push_async_callback(platform.aclose)
-    announcements = Announcements(state.within("announcements"), platforms)
+    interpreter = Interpreter(channels, mailbox)
+    announcements = Announcements(state.within("announcements"), platforms, interpreter)
     standing = StandingOrders(state.within("standing"), settings.tenant_of)
     await standing.load()
     budgets = LedgerBudgets(RedisCounts(connections.commands), settings.limits, tenant_of=settings.tenant_of)
@@ -293,6 +296,7 @@ async def _open_house(
         channels=channels,
         platforms=platforms,
         announcements=announcements,
+        interpreter=interpreter,
         cases=Cases(
             state.within("cases"),
             mailbox,
@@ -343,6 +347,7 @@ async def _open_worker(
             desk=house.desk,
             state=house.state.within("modelless"),
             announcements=house.announcements,
+            interpreter=house.interpreter,
             tickets_per_day=settings.tickets_per_day,
         ),
         journal=journal,
@@ -351,6 +356,7 @@ async def _open_worker(
         vault=house.vault,
         verification=house.verification,
         announcements=house.announcements,
+        interpreter=house.interpreter,
         cases=house.cases,
         standing=house.standing,
         channels=house.channels,

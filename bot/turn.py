@@ -35,6 +35,7 @@ from bot.sentences import (
     APOLOGY,
     CASE_CLOSED,
     CHANGE_YOUR_KEY,
+    CUT_SHORT,
     HUMAN_CALLED,
     MODEL_AWAY,
     STATE_LOST,
@@ -329,9 +330,9 @@ class TurnRun:
         self, stream: ReplyStream, text: str, *, outcome: str = "given_up", dead: str | None = None
     ) -> str:
         """Commit the turn's last words, with a result for every call that has none, and deliver."""
-        turn = self._turn
+        turn, text = self._turn, await self._spoken(text)
         if turn.showed_a_secret:
-            text = BETWEEN.join(part for part in (text, CHANGE_YOUR_KEY) if part)
+            text = BETWEEN.join(part for part in (text, await self._spoken(CHANGE_YOUR_KEY)) if part)
         left: list[Turn] = [
             refused(call, "cancelled", "This call was not run; the turn ended before.")
             for _, call in turn.progress().pending
@@ -353,6 +354,11 @@ class TurnRun:
             turn.take(await self._mailbox.commit(turn.lease, [*left, *last], reply, dead=dead, account=account))
         self._dead = dead
         return await self._deliver(stream, outcome)
+
+    async def _spoken(self, text: str) -> str:
+        """A fixed sentence in the customer's language, also when it ends an answer; any other text as it is."""
+        said, ending = (text.removesuffix(CUT_SHORT), CUT_SHORT) if text.endswith(CUT_SHORT) else ("", text)
+        return said + await self._services.interpreter.words(self._turn.lease.thread, ending, self._turn.known)
 
     async def _deliver(self, stream: ReplyStream, outcome: str) -> str:
         lease = self._turn.lease
@@ -411,7 +417,8 @@ class TurnRun:
             case Interrupt.TIME:
                 return await self._close(stream, TIME_LIMIT, outcome="time_limit")
             case Interrupt.STOP:
-                words = BETWEEN.join(part for part in (speech.so_far.strip(), STOPPED) if part)
+                stopped = await self._spoken(STOPPED)
+                words = BETWEEN.join(part for part in (speech.so_far.strip(), stopped) if part)
                 return await self._close(stream, words, outcome="stopped")
             case Interrupt.HUMAN:
                 return await self._close(stream, speech.so_far.strip(), outcome="human")

@@ -16,9 +16,10 @@ from bot import casework
 from bot.app import open_desk, open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.german import GERMAN
 from bot.messages import Attachment, ThreadKey
 from bot.ports import AuditEntry, Mode, Verdict
-from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
+from bot.sentences import APOLOGY, BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
 from tests.stages.search import redis_bytes
@@ -649,6 +650,32 @@ async def test_a_channel_has_rules_of_its_own(stage: SquareStage, model: Scripte
     await stage.order("channel off", at=CHANNEL)
     off = a_place("m3")
     assert (await stage.say("@bot!", at=off, message_id="m3", mentions=True)).verdict is Verdict.IGNORED
+
+
+# -------------------------------------------------------------------------------------------------------- languages
+
+
+@pytest.mark.behaviour("language.spoken")
+async def test_what_is_said_without_a_model_is_said_in_the_customers_language(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    model.plays(fails(401))
+    await stage.say("Where is my order?", at=THREAD)
+    assert await stage.answered(THREAD, 1) == [APOLOGY]
+    model.plays(fails(401))
+    await stage.say("Wo ist meine Bestellung?", at=THREAD)
+    assert (await stage.answered(THREAD, 2))[1] == GERMAN[APOLOGY]
+    await stage.press("human", at=THREAD)
+    await stage.say("123123", at=THREAD)
+    await stage.press("takeover", at=THREAD, by=COLLEAGUE)
+    taken = "Rob, ein Mensch aus dem Team, kümmert sich um dieses Gespräch."
+    assert stage.said(THREAD) == [GERMAN[HUMAN_CALLED], taken]
+    await stage.say("And when does it come?", at=THREAD)
+    await stage.press("close", at=THREAD, by=COLLEAGUE)
+    assert (await stage.answered(THREAD, 3))[2] == CASE_CLOSED
+    await stage.order("channel language Deutsch", at=CHANNEL)
+    await stage.order("pause", at=THREAD)
+    assert stage.said(THREAD)[-1] == GERMAN[PAUSED_HERE]
 
 
 # ---------------------------------------------------------------------------------------------------------- earlier
