@@ -21,7 +21,7 @@ from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import waited
 from bot.opening import is_paused
 from bot.ports import Reply, ReplyStream
-from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, MODEL_AWAY, STATE_LOST, STOPPED, TIME_LIMIT, TURN_LIMIT
+from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, CUT_SHORT, MODEL_AWAY, STATE_LOST, STOPPED, TIME_LIMIT, TURN_LIMIT
 from bot.services import Services
 from bot.speech import BETWEEN
 from bot.toolbox import refused
@@ -71,9 +71,9 @@ class Ending:
             dead: why the turn is given up, which makes a dead letter.
             notes: go onto the record after the words.
         """
-        turn = self._turn
+        turn, text = self._turn, await self._spoken(text)
         if turn.showed_a_secret:
-            text = BETWEEN.join(part for part in (text, CHANGE_YOUR_KEY) if part)
+            text = BETWEEN.join(part for part in (text, await self._spoken(CHANGE_YOUR_KEY)) if part)
         left: list[Turn] = [
             refused(call, "cancelled", "This call was not run; the turn ended before.")
             for _, call in turn.progress().pending
@@ -94,6 +94,11 @@ class Ending:
             turn.take(await self._mailbox.commit(turn.lease, last, reply, dead=dead, account=account))
         self.dead = dead
         return await self.deliver(stream, outcome)
+
+    async def _spoken(self, text: str) -> str:
+        """A fixed sentence in the customer's language, also when it ends an answer; any other text as it is."""
+        said, ending = (text.removesuffix(CUT_SHORT), CUT_SHORT) if text.endswith(CUT_SHORT) else ("", text)
+        return said + await self._services.interpreter.words(self._turn.lease.thread, ending, self._turn.known)
 
     async def deliver(self, stream: ReplyStream, outcome: str) -> str:
         """Bring the committed reply to the platform, and settle."""
@@ -177,7 +182,8 @@ class Ending:
             case Interrupt.TIME:
                 return await self.close(stream, TIME_LIMIT, outcome="time_limit")
             case Interrupt.STOP:
-                words = BETWEEN.join(part for part in (so_far, STOPPED) if part)
+                stopped = await self._spoken(STOPPED)
+                words = BETWEEN.join(part for part in (so_far, stopped) if part)
                 return await self.close(stream, words, outcome="stopped")
             case Interrupt.HUMAN:
                 return await self.close(stream, so_far, outcome="human")

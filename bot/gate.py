@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.budget import LedgerBudgets, Over
+from bot.interpreter import spoken
+from bot.languages import heard
 from bot.messages import Event, IncomingMessage
 from bot.observe import EVENTS
 from bot.ports import Intake, Mailbox, Mode, Outcome, SharedState, Verdict
@@ -41,7 +43,7 @@ class MessageGate:
         over = self.budgets.too_many_messages(event.thread, event.author)
         if over is not None and _is_for_us(event) and await self.mailbox.mode(event.thread) is not Mode.HUMAN:
             EVENTS.labels(kind=type(event).__name__, verdict=Verdict.REFUSED).inc()
-            return Outcome(verdict=Verdict.REFUSED, text=await self._sentence(over))
+            return Outcome(verdict=Verdict.REFUSED, text=spoken(await self._sentence(over), heard(event.text)))
         # Counted first: a hundred that come at once must not all find room for one more.
         self.budgets.take_message(event.thread, event.author)
         stored = False

@@ -18,6 +18,8 @@ from bot.cases import Cases
 from bot.channels import ChannelBook
 from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.errors import Rejected, Transient
+from bot.interpreter import spoken
+from bot.languages import heard
 from bot.llm.wire import shown_name
 from bot.messages import (
     Audience,
@@ -131,7 +133,8 @@ class IntakeDesk:
         if event.author.is_staff or (block := self._standing.block_of(person)) is None:
             return None
         if await self._standing.first_refusal(person, block):
-            return Outcome(verdict=Verdict.REFUSED, text=BLOCKED)
+            language = heard(event.text) if isinstance(event, IncomingMessage) else None
+            return Outcome(verdict=Verdict.REFUSED, text=spoken(BLOCKED, language))
         return Outcome(verdict=Verdict.IGNORED)
 
     async def _message(self, event: IncomingMessage) -> Outcome:
@@ -144,7 +147,8 @@ class IntakeDesk:
             event.thread, _turn(event, caught), event_ids=event.event_ids, address=_address(event, rules)
         )
         verdict, told = _VERDICTS[put]
-        return Outcome(verdict=verdict, text=told or caught.shown, secrets=len(caught.handles))
+        told = spoken(told, heard(text)) or caught.shown
+        return Outcome(verdict=verdict, text=told, secrets=len(caught.handles))
 
     async def _edited(self, event: MessageEdited) -> Outcome:
         """Before a turn took it the message itself changes; after, a note on the record tells the text."""

@@ -383,6 +383,16 @@ CONFIG = (
     Behaviour("config.secrets", "Every secret setting is masked wherever it might appear.", "mission"),
 )
 
+LANGUAGE = (
+    Behaviour("language.sentences", "Every fixed sentence of a conversation is there in German too.", "acceptance 19"),
+    Behaviour("language.heard", "Words tell the language of who wrote them, or nothing does.", "acceptance 19"),
+    Behaviour(
+        "language.spoken",
+        "What is said without a model is said in the channel's language, or that of the last words.",
+        "acceptance 19",
+    ),
+)
+
 CLI = (
     Behaviour("cli.audit", "The audit is printed, and nothing can change it.", "issue 6"),
     Behaviour("cli.readable", "Wrong settings end in one readable list and status 2, never a traceback.", "issue 2"),

@@ -14,7 +14,7 @@ from bot.office.room import Done, Ordered, Room, named, short
 from bot.pauses import asker_of, lift
 from bot.ports import Order
 from bot.principal import person_ref
-from bot.sentences import BACK, PAUSED_HERE
+from bot.sentences import BACK, PAUSED_HERE, TAKEN_BY
 from bot.standing import channel_of, everywhere
 
 
@@ -45,8 +45,7 @@ async def _give_to(room: Room, event: Ordered, colleague: Person) -> None:
     thread, name = event.thread, named(colleague)
     customer = await room.customer(thread) or event.author
     case = await room.cases.take(thread, colleague, customer, case_id=short(event))
-    text = f"{name}, a human colleague, takes care of this conversation."
-    await room.announcements.say(thread, text, key=f"taken/{case.id}/{colleague.id}")
+    await room.announcements.say(thread, TAKEN_BY, key=f"taken/{case.id}/{colleague.id}", name=name)
     note = f"{name}, a human colleague, has taken over the thread."
     await room.note(event, thread, Note.HANDED_OVER, event.author, note)
 

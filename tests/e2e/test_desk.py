@@ -18,9 +18,10 @@ from bot import casework, ending
 from bot.app import open_desk, open_switch
 from bot.config import load
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.german import GERMAN
 from bot.messages import Attachment, ThreadKey
 from bot.ports import AuditEntry, Mode, Verdict
-from bot.sentences import BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
+from bot.sentences import APOLOGY, BLOCKED, CASE_CLOSED, HUMAN_CALLED, PAUSED, PAUSED_HERE, STAFF_ONLY, STILL_WAITING
 from bot.store.keys import Partition
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
 from tests.stages.play import assert_whole
@@ -711,6 +712,32 @@ async def test_an_answer_that_cannot_be_delivered_is_brought_again_for_a_while(
         assert await stage.answered(THREAD, 1) == ["Here I am."]
         assert len(model.requests) == 1
         assert not await stage.app.mailbox.dead_letters()
+
+
+# -------------------------------------------------------------------------------------------------------- languages
+
+
+@pytest.mark.behaviour("language.spoken")
+async def test_what_is_said_without_a_model_is_said_in_the_customers_language(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    model.plays(fails(401))
+    await stage.say("Where is my order?", at=THREAD)
+    assert await stage.answered(THREAD, 1) == [APOLOGY]
+    model.plays(fails(401))
+    await stage.say("Wo ist meine Bestellung?", at=THREAD)
+    assert (await stage.answered(THREAD, 2))[1] == GERMAN[APOLOGY]
+    await stage.press("human", at=THREAD)
+    await stage.say("123123", at=THREAD)
+    await stage.press("takeover", at=THREAD, by=COLLEAGUE)
+    taken = "Rob, ein Mensch aus dem Team, kümmert sich um dieses Gespräch."
+    assert stage.said(THREAD) == [GERMAN[HUMAN_CALLED], taken]
+    await stage.say("And when does it come?", at=THREAD)
+    await stage.press("close", at=THREAD, by=COLLEAGUE)
+    assert (await stage.answered(THREAD, 3))[2] == CASE_CLOSED
+    await stage.order("channel language Deutsch", at=CHANNEL)
+    await stage.order("pause", at=THREAD)
+    assert stage.said(THREAD)[-1] == GERMAN[PAUSED_HERE]
 
 
 # ---------------------------------------------------------------------------------------------------------- earlier

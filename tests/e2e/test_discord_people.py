@@ -662,7 +662,7 @@ async def test_a_human_takes_over_answers_and_hands_back(stage: DiscordStage, mo
     await stage.say("anybody?")
     await stage.say("Hello, Robin here. I sent a new sled.", by=ROBIN)
     await recorded(stage, StaffTurn)
-    assert "again" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
+    assert "Handed back" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
     model.plays(says("Robin sent you a new sled."))
     await stage.say("so what happens next?")
     assert await stage.answer() == "Robin sent you a new sled."
