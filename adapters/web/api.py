@@ -27,6 +27,9 @@ _FILES = {
     "too_large": "This file is too large to be kept.",
     "too_many_files": "You have sent as many files today as can be kept. Please try again tomorrow.",
 }
+TURNS = 1_000_000
+"""No conversation has more."""
+
 _UNKNOWN_FILE = Unacceptable(404, "not_found", "This file is not here, or no longer.")
 
 
@@ -174,7 +177,7 @@ class Api:
         viewer = await self._door.viewer(request)
         value = await read_json(request)
         turn, vote = value.get("turn"), value.get("value")
-        if not isinstance(turn, int) or vote not in (-1, 1):
+        if not isinstance(turn, int) or not 0 < turn <= TURNS or vote not in (-1, 1):
             raise Unacceptable(400, "malformed", "A vote is +1 or -1 for a turn.")
         comment = str(value.get("comment", ""))[:2_000]
         return _told(await self._reception.vote(request.path_params["root"], viewer, turn, vote, comment))

@@ -94,6 +94,13 @@ async def test_files_beyond_the_limits_are_refused(
 
 
 @pytest.mark.behaviour("page.limits")
+async def test_a_vote_is_for_a_turn_that_can_be(stage: Stage, visitor: Visitor) -> None:
+    await visitor.say("Hello", new_id())
+    for turn, status in ((1, 200), (0, 400), (-1, 400), (10**15, 400)):
+        assert (await visitor.ask("POST", "votes", json={"turn": turn, "value": 1})).status_code == status
+
+
+@pytest.mark.behaviour("page.limits")
 async def test_more_files_than_are_kept_of_one_person_are_refused_with_a_sentence(
     stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
