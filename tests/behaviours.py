@@ -293,6 +293,7 @@ OPERATE = (
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
     Behaviour("operate.key", "The key in the data folder is made whole or not at all; an empty one is refused.", "R7"),
+    Behaviour("operate.proxied", "A proxy on the same machine does not open `/metrics` to others.", "design 9"),
     Behaviour("operate.slow", "Who connects and does not say what they want is left after a while.", "F45, R6"),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
