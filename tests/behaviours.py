@@ -608,6 +608,9 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour(
+        "slack.orders", "An order that takes long is carried out, written down, and its outcome told later.", "issue 6"
+    ),
     Behaviour("slack.linear", "Reading and rendering a message takes time in proportion to its length.", "R8"),
     Behaviour(
         "slack.strangers",
