@@ -444,8 +444,9 @@ def _count(dead: str | None) -> None:
 
 
 def _ordered(lease: Lease, answer: object) -> Lease:
-    order = _text(answer).removeprefix("order:")
-    return replace(lease, order=Order(order) if order else None)
+    told = _text(answer).removeprefix("order:")
+    # What a newer version orders is followed by its own workers; it must not end the heartbeat of ours.
+    return replace(lease, order=Order(told) if told in set(Order) else None)
 
 
 def _is_message(row: bytes, message_id: str) -> bool:
