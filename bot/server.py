@@ -21,6 +21,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bot.errors import ConfigError
 from bot.vitals import Probe, look
 
+_FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""What a proxy adds: whoever asks through one comes from elsewhere, although the proxy is on this machine."""
+
 HEAD_S = 10.0
 """How long somebody who connects may take to say what they want: idle connections must not use up all there are."""
 
@@ -42,7 +45,7 @@ def application(
         routes: what the platforms mount.
         probes: name -> raises when that part cannot be reached; asked by `/readyz`, which tells every part, and is
             content all the same without one that the query names (`?exclude=model`).
-        metrics_token: bearer token for `/metrics`; needed unless the port is on loopback.
+        metrics_token: bearer token for `/metrics`; needed unless the port is on loopback and nobody asks for others.
         read_vitals: brings gauges up to date before `/metrics` tells them.
     """
 
@@ -60,7 +63,8 @@ def application(
 
     async def metrics(request: Request) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not loopback and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
+        is_near = loopback and _FORWARDED.isdisjoint(request.headers.keys())
+        if not is_near and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
             return PlainTextResponse("a token is needed\n", status_code=401)
         if read_vitals is not None:
             await read_vitals()

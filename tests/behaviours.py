@@ -313,6 +313,7 @@ OPERATE = (
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
     Behaviour("operate.key", "The key in the data folder is made whole or not at all; an empty one is refused.", "R7"),
+    Behaviour("operate.proxied", "A proxy on the same machine does not open `/metrics` to others.", "design 9"),
     Behaviour("operate.slow", "Who connects and does not say what they want is left after a while.", "F45, R6"),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
@@ -646,6 +647,9 @@ SLACK = (
     Behaviour("slack.threads", "Threads of one channel do not mix and do not wait for each other.", "design 4"),
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
+    ),
+    Behaviour(
+        "slack.orders", "An order that takes long is carried out, written down, and its outcome told later.", "issue 6"
     ),
     Behaviour("slack.linear", "Reading and rendering a message takes time in proportion to its length.", "R8"),
     Behaviour(

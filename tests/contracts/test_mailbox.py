@@ -458,6 +458,34 @@ async def test_a_settled_thread_leaves_nothing_behind_but_its_record(
         assert await redis.pttl(key) > 0
 
 
+@pytest.mark.behaviour("upgrade.records")
+async def test_an_order_of_a_newer_version_leaves_the_turn_to_go_on(
+    patient: RedisMailbox, connections: Connections
+) -> None:
+    thread = a_thread()
+    await put(patient, thread, said("hello"))
+    lease = await claimed(patient)
+    await connections.commands.hset(
+        Partition(partition_of(thread, patient.partitions)).meta(thread), "order", "an order of tomorrow"
+    )
+    assert (await patient.renew(lease)).order is None
+    await settle(patient, lease)
+
+
+@pytest.mark.behaviour("mailbox.idle")
+async def test_a_thread_in_which_thousands_were_answered_is_settled_and_knows_them(
+    patient: RedisMailbox, connections: Connections
+) -> None:
+    thread = a_thread()
+    meta = Partition(partition_of(thread, patient.partitions)).meta(thread)
+    await put(patient, thread, said("hello"))
+    lease = await claimed(patient)
+    await connections.commands.hset(meta, mapping={f"party:U{number}": "1" for number in range(6_000)})
+    await settle(patient, lease)
+    assert await connections.commands.hlen(meta) > 6_000
+    assert await nothing_due(patient)
+
+
 @pytest.mark.behaviour("mailbox.idle")
 async def test_mail_that_came_during_a_turn_makes_the_thread_due_at_once(patient: RedisMailbox) -> None:
     thread = a_thread()

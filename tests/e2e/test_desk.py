@@ -655,6 +655,21 @@ async def test_a_channel_has_rules_of_its_own(stage: SquareStage, model: Scripte
     assert (await stage.say("@bot!", at=off, message_id="m3", mentions=True)).verdict is Verdict.IGNORED
 
 
+@pytest.mark.behaviour("people.form")
+async def test_a_form_that_is_offered_again_has_its_whole_time_again(
+    stage: SquareStage, model: ScriptedModel, redis: Redis
+) -> None:
+    asks = ("get_ticket_status", {"ticket_id": "12345"})
+    model.plays(calls(asks), says("Please use the form."), calls(asks), says("Please use the form."))
+    for turn in (1, 2):
+        await stage.say("how is ticket 12345?", at=THREAD)
+        await stage.answered(THREAD, turn)
+        (key,) = [key async for key in redis.scan_iter(match="*verification:open/*")]
+        assert await redis.ttl(key) > 3_000
+        await redis.expire(key, 60)
+    assert len({form.id for form in stage.square.forms}) == 1
+
+
 # --------------------------------------------------------------------------------------------------------- delivery
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation import Turn
 from bot.messages import Attachment, MessageDeleted, MessageEdited, Person, ThreadKey
 from bot.ports import Outcome, Verdict
-from bot.sentences import PAUSED
+from bot.sentences import PAUSED, TOO_MANY_MESSAGES
 from tests.servers.openai import ScriptedModel, calls, held, says
 from tests.stages.search import redis_bytes
 from tests.stages.square import ADMIN, CUSTOMER, EXTERNAL, SquareStage, a_message, a_place, square_stage
@@ -203,3 +203,19 @@ async def test_what_is_kept_of_a_conversation_ends_by_itself(
     await stage.settled(THREAD, 1)
     lasting = {key.decode() async for key in redis.scan_iter() if await redis.ttl(key) == -1}
     assert lasting <= LASTING
+
+
+@pytest.mark.behaviour("limits.messages")
+async def test_changes_of_a_message_count_as_messages_do(variables: dict[str, str], model: ScriptedModel) -> None:
+    model.plays(says("Noted."))
+    async with square_stage({**variables, "MESSAGES_PER_HOUR": "3"}) as stage:
+        await stage.say("the red one", at=THREAD, message_id="m1")
+        await stage.answered(THREAD, 1)
+        changed = [await edit(stage, "m1", f"number {each}", nonce=str(each)) for each in range(4)]
+        assert [outcome.verdict for outcome in changed] == [
+            Verdict.DONE,
+            Verdict.DONE,
+            Verdict.REFUSED,
+            Verdict.REFUSED,
+        ]
+        assert [outcome.text for outcome in changed[2:]] == [TOO_MANY_MESSAGES, ""]

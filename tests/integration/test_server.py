@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from bot import server
@@ -35,6 +36,14 @@ async def test_who_does_not_say_what_they_want_is_left(sent: tuple[bytes, ...], 
     async with asyncio.timeout(3.0):
         assert await reader.read() == b""
     writer.close()
+
+
+@pytest.mark.behaviour("operate.proxied")
+async def test_a_proxy_on_this_machine_does_not_open_the_metrics(port: int) -> None:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/metrics")).status_code == 200
+        for header in ("X-Forwarded-For", "Forwarded", "Via"):
+            assert (await client.get("/metrics", headers={header: "for=203.0.113.9"})).status_code == 401
 
 
 @pytest.mark.behaviour("operate.slow")

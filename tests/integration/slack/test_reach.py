@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -14,12 +15,13 @@ from bot.config import load
 from bot.conversation import UserTurn
 from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
-from bot.ports import Card
+from bot.ports import Card, Mode
 from tests.servers.openai import ScriptedModel, calls, says
 from tests.servers.slack import ADA, BEN, HOME, PLAIN, ROBIN, SHARED, TEAM, Fault, Slack
+from tests.servers.slack.faults import Gate
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import SCOPES
-from tests.stages.play import record
+from tests.stages.play import WAIT_S, record
 from tests.stages.slack import SlackStage, settings, slack_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -271,6 +273,33 @@ async def test_a_colleague_chooses_an_action_on_a_message_and_gets_the_file_dire
         assert (await ben.choose(said.message, "support_actions")).acknowledged
         await slack.until(lambda: any("work here" in m.shown for m in ben.ephemerals()))
         assert ben.view is None, "what only colleagues may do is not put before others"
+
+
+@pytest.mark.behaviour("slack.orders")
+async def test_an_order_that_takes_longer_than_slack_waits_is_carried_out_and_written_down(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.announcements.PATIENCE_S", 0.5)
+    monkeypatch.setattr("adapters.slack.reception.ACTION_S", 0.8)
+    monkeypatch.setattr("adapters.slack.actions.ACKNOWLEDGE_S", 0.2)
+    model.plays(says("Hello, Ada!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        said = await stage.write("hi")
+        await stage.answer()
+        robin = slack.person(ROBIN)
+        await robin.choose(said.message, "support_actions")
+        await slack.until(lambda: robin.has_inputs)
+        gate = Gate()
+        slack.faults.always("chat.postMessage", Fault(gate=gate))
+        assert (await robin.submit({"action": "takeover", "text": ""})).closed
+        async with asyncio.timeout(WAIT_S):
+            while "takeover" not in [entry.action for entry in await stage.app.desk.read_audit()]:
+                await asyncio.sleep(0.02)
+        assert await stage.app.mailbox.mode(stage.thread) is Mode.HUMAN
+        slack.faults.always("chat.postMessage", None)
+        gate.release()
+        await slack.until(lambda: any("You have the thread" in m.shown for m in robin.ephemerals()))
+        await stage.settled()
 
 
 @pytest.mark.behaviour("slack.home")
