@@ -27,7 +27,7 @@ demo: $(VENV)/.demo redis ## install what is needed, start everything, print the
 test: $(VENV)/.dev redis ## the whole suite on all processors; `make test ARGS="-k mailbox"` for a part of it, "-n 0" on one
 	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-bench: $(VENV)/.dev redis ## what a turn costs: CPU, turns a second, memory, delays; `make bench ARGS=--quick` in a minute
+bench: $(VENV)/.dev redis ## what a turn costs: CPU, turns a second, memory, delays; `make bench ARGS=--quick` in two minutes
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 check: $(VENV)/.dev ## what CI checks besides the tests: style, types, who imports whom, promises without a test

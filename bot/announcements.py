@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from bot.errors import Permanent, Transient
+from bot.interpreter import Interpreter
 from bot.messages import ThreadKey
 from bot.outgoing import Policy, clean
 from bot.ports import Card, Platform, SharedState
@@ -54,13 +55,19 @@ class Announcements:
         platforms: those of this process; what belongs to others is left to theirs.
     """
 
-    def __init__(self, state: SharedState, platforms: Mapping[str, Platform]) -> None:
+    def __init__(self, state: SharedState, platforms: Mapping[str, Platform], interpreter: Interpreter) -> None:
         self._state = state
         self._platforms = platforms
+        self._interpreter = interpreter
 
-    async def say(self, thread: ThreadKey, text: str, *, key: str) -> None:
-        """Say something in a thread, at once if that is possible."""
-        filtered = clean(text, Policy(knows=lambda _: True))
+    async def say(self, thread: ThreadKey, text: str, *, key: str, **values: object) -> None:
+        """Say something in a thread, at once if that is possible.
+
+        Args:
+            text: a fixed sentence is said in the customer's language; `values` fill its places.
+        """
+        words = await self._interpreter.words(thread, text)
+        filtered = clean(words.format(**values) if values else words, Policy(knows=lambda _: True))
         await self._deliver(thread.platform, Said(thread=thread, text=filtered, key=key))
 
     async def show(self, card: Card) -> None:

@@ -50,6 +50,7 @@ from tools.report import SqlTurnLog
 
 __all__ = [
     "DEMO_PLATFORMS",
+    "PLATFORMS",
     "App",
     "PlatformMaker",
     "Role",
@@ -69,6 +70,9 @@ __all__ = [
 ]
 
 DEMO_PLATFORMS = {"web": REGISTRY["web"]}
+
+PLATFORMS = frozenset({*REGISTRY, "console"})
+"""Names of all that conversations may have come from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,22 @@ from bot import evidence
 from bot.accounts import Tally
 from bot.claimed import ClaimedTurn
 from bot.conversation import ToolCall
+from bot.errors import ToolDenied
 from bot.ports import Platform
 from bot.principal import Principal
 from bot.services import Services
 from bot.tool import ToolContext
-from bot.toolbox import Ran, Toolset
+from bot.toolbox import Ran, Toolset, refused
 
 ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
 
 FORM_HELPS = frozenset({"verification_required", "secret_unavailable"})
 """Rules whose refusal puts the private form before the person."""
+
+NO_PERSON = (
+    "no_person",
+    "A program asked, not a person, and a program cannot be verified. Say that a person has to ask for this.",
+)
 
 
 class Calls:
@@ -45,6 +51,8 @@ class Calls:
     async def run(self, tools: Toolset, call: ToolCall) -> Ran:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
         ran = await tools.run(call, await self._context(call))
+        if ran.rule in FORM_HELPS and self._turn.author.is_bot:  # it could neither see a form nor prove anything by it
+            ran = Ran(turn=refused(call, *NO_PERSON), rule=NO_PERSON[0])
         self._tally.ran(call.id, tools.requires(call.name), ran.rule)
         if ran.fault is not None:
             self._tally.faults[call.name] = ran.fault
@@ -78,6 +86,8 @@ class Calls:
 
     async def _verify(self, tenant: str, key: str, username: str, secret: SecretStr) -> Principal:
         thread, author = self._turn.lease.thread, self._turn.author
+        if author.is_bot:
+            raise ToolDenied(*NO_PERSON)
         self._principal = await self._services.verification.check(thread, author.id, tenant, username, secret, key)
         return self._principal
 

@@ -24,7 +24,7 @@ from bot.conversation import StaffTurn, Turn, UserTurn
 from bot.errors import Transient
 from bot.messages import Person, ThreadKey
 from bot.ports import About, Mailbox, Mode, Order, SharedState
-from bot.sentences import STILL_WAITING
+from bot.sentences import STILL_WAITING, STILL_WAITING_UNTIL
 
 log = structlog.get_logger(__name__)
 
@@ -194,5 +194,7 @@ class Cases:
         shown = casework.reminder(thread, case, await self._tried(thread, case), since, minutes)
         await self._announcements.show(shown)
         hours = await self._hours_of(thread)
-        text = f"{STILL_WAITING} Our hours: {hours}" if hours else STILL_WAITING
-        await self._announcements.say(thread, text, key=shown.key)
+        if hours:
+            await self._announcements.say(thread, STILL_WAITING_UNTIL, key=shown.key, hours=hours)
+        else:
+            await self._announcements.say(thread, STILL_WAITING, key=shown.key)

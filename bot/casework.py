@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 
 import orjson
 
@@ -98,6 +99,11 @@ def named(person: Person) -> str:
     return f"{name} ({quoted(person.organisation, 80)})" if person.organisation else name
 
 
+def _colleague(person: Person) -> str:
+    """Who works here, without the organisation: it is everybody's."""
+    return quoted(person.display_name, 80) or "a colleague"
+
+
 def summary(entries: Sequence[Entry]) -> str:
     """What the customer said last, and what was looked up and how it ended, as Markdown."""
     turns = [entry.turn for entry in entries]
@@ -108,7 +114,9 @@ def summary(entries: Sequence[Entry]) -> str:
     lines = [f"> {quoted(turn.author.display_name, 80)}: {quoted(turn.text)}" for turn in said]
     if calls:
         lines += ["", "**Tried**", ""]
-        lines += [f"- `{call.name[:60].replace('`', '')}`: {_ended(results[call.id])}" for call in calls]
+        ended = [f"- `{call.name[:60].replace('`', '')}`: {_ended(results[call.id])}" for call in calls]
+        counted = [(line, len(list(same))) for line, same in groupby(ended)]
+        lines += [line if times == 1 else f"{line}, {times} times" for line, times in counted]
     return "\n".join(lines)
 
 
@@ -127,7 +135,7 @@ def card(thread: ThreadKey, case: Case, tried: str) -> Card:
     Args:
         tried: what was said and done before (`summary`).
     """
-    who, by = named(case.person), named(case.assignee) if case.assignee else "a colleague"
+    who, by = named(case.person), _colleague(case.assignee) if case.assignee else "a colleague"
     title = {
         Stage.WAITING: f"{who} is waiting for a human",
         Stage.TAKEN: f"{by} takes care of {who}",
@@ -156,6 +164,6 @@ def reminder(thread: ThreadKey, case: Case, tried: str, since: datetime, minutes
 def _told(case: Case, tried: str) -> str:
     lines = [f"**Why:** {quoted(case.reason, 500)}"]
     if case.assignee and case.is_open:
-        lines.append(f"**Assigned to:** {named(case.assignee)}")
+        lines.append(f"**Assigned to:** {_colleague(case.assignee)}")
     lines.append(f"**Organisation:** {quoted(case.person.organisation, 80) or 'unknown'}")
     return "\n\n".join([*lines, tried] if tried else lines)

@@ -59,10 +59,15 @@ async def _look(part: str, look: Awaitable[str]) -> Finding:
         return Finding(part=part, ok=False, told=str(failure))
 
 
+REDIS_LOGIN = (
+    "write its user and password into REDIS_URL: redis://user:password@host:6379 (redis://:password@… without one)."
+)
+
 _MENDS = {
     "clock_skew": "this machine's clock is wrong by more than a minute; every signed request would look forged. Set it "
     "(timedatectl set-ntp true).",
     "redis_unavailable": "cannot be reached; check REDIS_URL and that the server runs.",
+    "redis_refuses": f"refuses us; {REDIS_LOGIN}",
     "database_unavailable": "cannot be reached; check DATABASE_URL and that the server runs.",
     "model_unauthorized": "the endpoint refuses the key; check OPENAI_API_KEY (and OPENAI_BASE_URL).",
     "model_not_found": "the endpoint does not know the model; check OPENAI_MODEL (and OPENAI_BASE_URL).",
@@ -75,7 +80,7 @@ async def _redis(settings: Settings) -> str:
     async with open_mailbox(settings) as mailbox:
         letters = await mailbox.dead_letters()
     where = "reached at REDIS_URL" if settings.redis_url else "an embedded one, in the data folder"
-    return f"{where}; {len(letters)} dead letters."
+    return f"{where}; {len(letters)} dead letter{'s' * (len(letters) != 1)}."
 
 
 async def _database(settings: Settings) -> str:
@@ -98,7 +103,7 @@ async def _handbook(settings: Settings) -> str:
     if settings.handbook is None:
         return "none; set HANDBOOK to a Markdown file to tell the model who the company is."
     handbook = read_handbook(settings.handbook, limit_tokens=settings.handbook_tokens)
-    return f"{len(handbook.general):,} characters, and {len(handbook.channels)} channels with one of their own."
+    return f"{len(handbook.general):,} characters, and channels with pages of their own: {len(handbook.channels)}."
 
 
 async def _servers(settings: Settings) -> str:

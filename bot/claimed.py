@@ -46,6 +46,10 @@ class ClaimedTurn:
         self.lease = replace(self.lease, record=history.halved(self.lease.record, begins=self.lease.begins))
         self._messages, self._files, self._searched = [], {}, 0
 
+    def known(self) -> Sequence[Turn]:
+        """What was said in the thread, as far back as its window reaches, with the turn's own entries."""
+        return [entry.turn for entry in self.lease.record.entries]
+
     def turns(self) -> Sequence[Turn]:
         """The turn's own entries."""
         return self._turns

@@ -118,7 +118,10 @@ def report(
     tenant: Annotated[str, typer.Option(help="Whose conversations.")] = "default",
     as_csv: Annotated[bool, typer.Option("--csv", help="For a spreadsheet.")] = False,
 ) -> None:
-    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel."""
+    """Print conversations, hand-overs, response times, votes, tokens and cost, per day and channel.
+
+    Then the questions that were not resolved, with the threads in which they were asked.
+    """
     from bot import commands
 
     _main(partial(commands.report, days=days, tenant=tenant, as_csv=as_csv), quiet=True)
@@ -134,6 +137,8 @@ def print_slack_manifest(
     """Print the Slack app's manifest for https://api.slack.com/apps: for Socket Mode, or with --url for HTTP."""
     from bot.app import slack_manifest
 
+    if url and not url.startswith("https://"):
+        raise typer.BadParameter("Slack sends to an address that begins with https:// only.", param_hint="--url")
     typer.echo(slack_manifest(url.rstrip("/"), many=many).rstrip("\n"))
 
 
@@ -175,29 +180,34 @@ def _main(work: Callable[[Settings, Mapping[str, str]], Coroutine[Any, Any, None
     """Read the settings and do the work; what the operator has to mend is a list, never a traceback."""
     import uvloop
 
-    from bot.config import load, with_files
+    from bot.config import load, secrets_in, with_files
     from bot.observe import configure_logging
     from bot.secrets import Masking
 
     try:
         environment = with_files({**_dotenv(), **os.environ})
         settings = load(environment)
-        configure_logging(Masking(settings.secrets()), level=30 if quiet else 20)
+        configure_logging(Masking(settings.secrets() | secrets_in(environment)), level=30 if quiet else 20)
         uvloop.run(_until_stopped(work(settings, environment)))
     except ConfigError as error:
-        typer.echo("Frontdesk cannot start:", err=True)
+        typer.echo("This cannot be done:" if quiet else "Frontdesk cannot start:", err=True)
         for problem in error.problems:
             typer.echo(f"  - {problem}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
     except Transient as failure:
-        typer.echo(f"Frontdesk cannot go on: {_TRANSIENT.get(failure.reason, failure.reason)}", err=True)
+        typer.echo(f"Frontdesk cannot go on: {_why(failure)}", err=True)
         raise typer.Exit(CONFIG_EXIT) from None
 
 
-_TRANSIENT = {
-    "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
-    "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
-}
+def _why(failure: Transient) -> str:
+    from bot.check import REDIS_LOGIN
+
+    told = {
+        "redis_unavailable": "Redis cannot be reached; check REDIS_URL and that the server runs.",
+        "redis_refuses": f"Redis refuses us; {REDIS_LOGIN}",
+        "database_unavailable": "the database cannot be reached; check DATABASE_URL and that the server runs.",
+    }
+    return told.get(failure.reason, failure.reason)
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import typer
 from bot import report as reports
 from bot.app import (
     DEMO_PLATFORMS,
+    PLATFORMS,
     open_desk,
     open_mailbox,
     open_memory,
@@ -28,8 +29,12 @@ from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import CONFIG_EXIT, ConfigError
 from bot.messages import PersonRef, ThreadKey
 from bot.ports import Mailbox
+from bot.questions import SEVERAL, read_questions
 from bot.replay import render, requests
 from bot.roles import Role
+
+UNRESOLVED = 50
+"""Questions that `report` lists."""
 
 BANNER = """
   ┌{line}┐
@@ -124,18 +129,28 @@ async def resume(settings: Settings, _: Mapping[str, str]) -> None:
 async def audit(settings: Settings, _: Mapping[str, str], *, count: int, tenant: str | None) -> None:
     """Print the last entries."""
     async with open_desk(settings) as desk:
-        for entry in await desk.read_audit(tenant=tenant, limit=count):
+        entries = await desk.read_audit(tenant=tenant, limit=count)
+        if not entries:
+            say(f"Nothing is on the audit{_of(settings, tenant)}.")
+        for entry in entries:
             at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
             say(f"{at}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.target}  {entry.result}")
 
 
 async def report(settings: Settings, _: Mapping[str, str], *, days: int, tenant: str, as_csv: bool) -> None:
-    """Print a line for each day and channel."""
+    """Print a line for each day and channel, then the questions that were not resolved."""
     now = datetime.now(UTC)
     since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     async with open_turn_log(settings) as turns:
         lines = await turns.report(tenant, since, now)
-    say(reports.to_csv(lines, settings.currency).rstrip() if as_csv else reports.render(lines, settings.currency))
+        found = [] if as_csv else await turns.unresolved(tenant, since, now, UNRESOLVED * SEVERAL)
+    if lines or as_csv:
+        say(reports.to_csv(lines, settings.currency).rstrip() if as_csv else reports.render(lines, settings.currency))
+    else:
+        say(f"Nothing happened in this time{_of(settings, tenant)}.")
+    if found:
+        async with open_mailbox(settings) as mailbox:
+            say(f"\n{reports.render_questions(await read_questions(mailbox, found, UNRESOLVED))}")
 
 
 async def replay(settings: Settings, _: Mapping[str, str], *, thread: str, whole: bool) -> None:
@@ -165,20 +180,36 @@ async def forget(settings: Settings, _: Mapping[str, str], *, person: str) -> No
         who = PersonRef.parse(person)
     except ValueError:
         raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
-    left = 0
+    if who.platform not in PLATFORMS:
+        raise ConfigError(f"--person: {who.platform[:40]!r} is no platform; it is one of {_listed(PLATFORMS)}.")
+    left = known = 0
     async with open_memory(settings) as stores:
         for name, store in stores.items():
             erased = await store.forget(who)
+            known += sum(erased.values())
             say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
         for name, store in stores.items():
             for place, searched in (await store.search(who)).items():
                 kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
                 say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
                 left += 0 if place == "audit" else searched.found
+                known += searched.found
     if left:
         say("Something is left. Was the person writing at this moment? Run it again.", err=True)
         raise typer.Exit(1)
-    say(f"Nothing of {who} is left.")
+    say(f"Nothing of {who} is left." if known else f"Nothing of {who} was here; is it the id as the log writes it?")
+
+
+def _of(settings: Settings, tenant: str | None) -> str:
+    """Whose nothing it is; a tenant that no setting names is perhaps one that was meant otherwise."""
+    known = {"default", *settings.tenants.values()}
+    if tenant is None or tenant in known:
+        return f" of {tenant}" if tenant not in (None, "default") else ""
+    return f" of {tenant[:80]!r}, which is no tenant of TENANTS; there are {_listed(known)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 # ---------------------------------------------------------------------------------------------------- dead letters
@@ -211,6 +242,8 @@ async def _each(
 ) -> None:
     if list(letter_ids) == ["all"]:
         letter_ids = [letter.id for letter in await mailbox.dead_letters()]
+        if not letter_ids:
+            say("There are no dead letters.")
     missing = 0
     for letter_id in letter_ids:
         there = await act(letter_id)

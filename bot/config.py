@@ -22,7 +22,10 @@ from pydantic import (
 
 from bot.budget import Allowance, Limits, Prices
 from bot.errors import ConfigError
+from bot.messages import DEFAULT_TENANT
 from bot.mounts import Mount, parse_mounts
+
+ADDRESS = r"^https?://[^\s/]"
 
 
 def _listed(value: object) -> object:
@@ -69,7 +72,7 @@ class Settings(BaseModel):
 
     openai_api_key: SecretStr | None = Field(None, description="Key of the OpenAI-compatible endpoint.")
     openai_base_url: str | None = Field(
-        None, description="The endpoint's address, up to and with /v1; OpenAI's when absent."
+        None, pattern=ADDRESS, description="The endpoint's address, up to and with /v1; OpenAI's when absent."
     )
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model that talks with customers.")
     openai_vision_model: str | None = Field(None, description="Model that reads pictures; OPENAI_MODEL when absent.")
@@ -102,7 +105,7 @@ class Settings(BaseModel):
         None, min_length=16, description="Opens the web page in production, 16 characters or more."
     )
     public_url: str | None = Field(
-        None, pattern=r"^https?://", description="Address under which customers reach the HTTP port."
+        None, pattern=ADDRESS, description="Address under which customers reach the HTTP port."
     )
 
     handbook: Path | None = Field(
@@ -233,7 +236,7 @@ class Settings(BaseModel):
 
     def tenant_of(self, space: str) -> str:
         """The tenant that an installed team or guild belongs to."""
-        return self.tenants.get(space, "default")
+        return self.tenants.get(space, DEFAULT_TENANT)
 
     def fingerprint(self) -> str:
         """Names these settings, as far as they are no secrets: equal ones have the same."""
@@ -248,11 +251,12 @@ class Settings(BaseModel):
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; empty values count as absent.
+    """Read the settings; empty values count as absent, and white space around a value is not part of it.
 
     Raises:
         ConfigError: lists everything that is wrong.
     """
+    environment = trimmed(environment)
     values = {name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper())}
     try:
         return Settings.model_validate(values, context={"environment": environment})
@@ -264,15 +268,21 @@ def load(environment: Mapping[str, str]) -> Settings:
     raise ConfigError(*problems)
 
 
+def trimmed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without white space around values: a secret that was made with `echo` ends with a line break."""
+    return {name: value.strip() for name, value in environment.items()}
+
+
 def with_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the content of every `NAME_FILE` whose `NAME` is absent, as container secrets come.
+    """The environment, trimmed, with the content of each `NAME_FILE` whose `NAME` is absent: container secrets come so.
 
     Raises:
         ConfigError: a file cannot be read.
     """
-    values, problems = dict(environment), []
-    for name, path in environment.items():
-        if not name.endswith("_FILE") or not path or environment.get(name.removesuffix("_FILE")):
+    given, problems = trimmed(environment), []
+    values = dict(given)
+    for name, path in given.items():
+        if not name.endswith("_FILE") or not path or given.get(name.removesuffix("_FILE")):
             continue
         if not name.startswith(_FILE_PREFIXES):
             continue
@@ -285,11 +295,19 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
+def secrets_in(environment: Mapping[str, str]) -> frozenset[str]:
+    """The secrets among the settings that adapters read by themselves; some show by no form what they are."""
+    return frozenset(value for name, value in environment.items() if value and _ADAPTERS_SECRET.fullmatch(name))
+
+
+_ADAPTERS_SECRET = re.compile(r"(?:SLACK|DISCORD)_\w*(?:TOKEN|SECRET)|OTEL_\w+_HEADERS")
 _FILE_PREFIXES = ("OPENAI_", "REDIS_", "DATABASE_", "FRONTDESK_", "WEB_", "SLACK_", "DISCORD_")
 
 
 def _problem(place: tuple[int | str, ...], message: str, *, least: int | None) -> str:
     message = message.removeprefix("Value error, ")
+    if message.startswith("String should match pattern"):  # addresses alone have one
+        message = "an address begins with https:// or http://"
     if least is not None and least > 1:  # secrets alone have to be longer than that
         return f"{str(place[0]).upper()}: shorter than {least} characters; make one with `openssl rand -hex 32`."
     return f"{str(place[0]).upper()}: {message}." if place else message

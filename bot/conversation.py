@@ -128,6 +128,7 @@ class NoteTurn:
     Args:
         author: the person whom it concerns; a turn serves one author only.
         asks: the pending question is to be answered because of it.
+        message_ids: the messages whose words it repeats; it is forgotten with them.
     """
 
     note: Note
@@ -136,6 +137,7 @@ class NoteTurn:
     audience: Audience
     at: datetime
     asks: bool = False
+    message_ids: tuple[str, ...] = ()
 
 
 Turn = UserTurn | AssistantTurn | ToolTurn | StaffTurn | NoteTurn

@@ -44,4 +44,7 @@ GENERIC = frozenset(
 )
 """Source: the generic endings in common and in ill-reputed use (IANA's root zone), and the reserved ones (RFC 2606)."""
 
-ENDINGS = COUNTRIES | GENERIC
+PUNYCODE = "xn"
+"""How endings in other scripts begin when they are written in ASCII (`xn--p1ai`)."""
+
+ENDINGS = COUNTRIES | GENERIC | {PUNYCODE}

@@ -14,7 +14,7 @@ from bot.errors import BotError
 from bot.llm.wire import shown_name
 from bot.messages import Audience, IncomingMessage, Person, ThreadKey
 from bot.ports import Platform
-from bot.secrets import Vault
+from bot.secrets import Vault, named_safely
 from bot.standing import StandingOrders
 from bot.text import scrub
 
@@ -83,7 +83,7 @@ async def _kept(message: IncomingMessage, thread: ThreadKey, vault: Vault) -> Tu
         text=caught.text,
         audience=message.audience,
         at=at,
-        attachments=message.attachments,
+        attachments=tuple(map(named_safely, message.attachments)),
         asks=False,
         secrets=caught.handles,
     )

@@ -21,7 +21,7 @@ from bot.metered import RESTING, TURN_BUDGET
 from bot.observe import waited
 from bot.opening import is_paused
 from bot.ports import Reply, ReplyStream
-from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, MODEL_AWAY, STATE_LOST, STOPPED, TIME_LIMIT, TURN_LIMIT
+from bot.sentences import APOLOGY, CHANGE_YOUR_KEY, CUT_SHORT, MODEL_AWAY, STATE_LOST, STOPPED, TIME_LIMIT, TURN_LIMIT
 from bot.services import Services
 from bot.speech import BETWEEN
 from bot.toolbox import refused
@@ -30,6 +30,12 @@ log = structlog.get_logger(__name__)
 
 BACKOFF_S = (0.4, 0.8, 1.6)
 """How long a thread rests after the first, second and each later failure."""
+
+DELIVERY_S = 900.0
+"""How long an answer that is committed is brought to a platform that cannot take it: an outage loses none."""
+
+REDELIVER_S = 30.0
+"""The longest rest between two tries of it."""
 
 
 class Ending:
@@ -65,9 +71,9 @@ class Ending:
             dead: why the turn is given up, which makes a dead letter.
             notes: go onto the record after the words.
         """
-        turn = self._turn
+        turn, text = self._turn, await self._spoken(text)
         if turn.showed_a_secret:
-            text = BETWEEN.join(part for part in (text, CHANGE_YOUR_KEY) if part)
+            text = BETWEEN.join(part for part in (text, await self._spoken(CHANGE_YOUR_KEY)) if part)
         left: list[Turn] = [
             refused(call, "cancelled", "This call was not run; the turn ended before.")
             for _, call in turn.progress().pending
@@ -89,6 +95,11 @@ class Ending:
         self.dead = dead
         return await self.deliver(stream, outcome)
 
+    async def _spoken(self, text: str) -> str:
+        """A fixed sentence in the customer's language, also when it ends an answer; any other text as it is."""
+        said, ending = (text.removesuffix(CUT_SHORT), CUT_SHORT) if text.endswith(CUT_SHORT) else ("", text)
+        return said + await self._services.interpreter.words(self._turn.lease.thread, ending, self._turn.known)
+
     async def deliver(self, stream: ReplyStream, outcome: str) -> str:
         """Bring the committed reply to the platform, and settle."""
         lease = self._turn.lease
@@ -97,8 +108,8 @@ class Ending:
         try:
             await stream.close(lease.committed)
         except Transient as failure:
-            if lease.attempt < self._services.attempts:
-                await self._mailbox.release(lease, delay_s=self._delay_s(failure))
+            if self._may_deliver_later():
+                await self._mailbox.release(lease, delay_s=self._rest_s(failure))
                 return "undelivered"
             return await self._undelivered("undeliverable")
         except Permanent as failure:
@@ -107,6 +118,16 @@ class Ending:
         self._is_delivered = True
         await self._mailbox.done(lease)
         return outcome
+
+    def _may_deliver_later(self) -> bool:
+        """Whether the answer is young enough to be brought again; how often it was tried counts for nothing."""
+        said = [turn.at for turn in self._turn.turns() if isinstance(turn, AssistantTurn)]
+        age_s = (datetime.now(UTC) - said[-1]).total_seconds() if said else DELIVERY_S
+        return age_s < DELIVERY_S
+
+    def _rest_s(self, failure: Transient) -> float:
+        growing = BACKOFF_S[0] * 2 ** min(self._turn.lease.attempt - 1, 10)
+        return failure.retry_after_s or min(growing, REDELIVER_S)
 
     async def _undelivered(self, reason: str) -> str:
         await self._mailbox.done(self._turn.lease, dead=reason)
@@ -161,7 +182,8 @@ class Ending:
             case Interrupt.TIME:
                 return await self.close(stream, TIME_LIMIT, outcome="time_limit")
             case Interrupt.STOP:
-                words = BETWEEN.join(part for part in (so_far, STOPPED) if part)
+                stopped = await self._spoken(STOPPED)
+                words = BETWEEN.join(part for part in (so_far, stopped) if part)
                 return await self.close(stream, words, outcome="stopped")
             case Interrupt.HUMAN:
                 return await self.close(stream, so_far, outcome="human")

@@ -4,7 +4,8 @@
     ├── ConfigError            the operator's: exit status 2, one readable list, never a traceback
     ├── Rejected               the sender's: dropped and counted; the platform may be acknowledged
     ├── Transient              the world's: the thread is due again after a back-off
-    │   └── UnknownVersion     nobody's: a newer version wrote it; the thread is left to a worker of that version
+    │   ├── UnknownVersion     nobody's: a newer version wrote it; the thread is left to a worker of that version
+    │   └── Unwell             a part's that looked at itself: `/readyz` tells the reason, and the figures beside it
     ├── Permanent              nobody's to retry: dead letter, one apology
     ├── ContextOverflow        the model's window is smaller than ours: ask once more with less history
     ├── LeaseLost              another worker owns the thread: stop at once, post nothing
@@ -18,6 +19,8 @@ read by the model and may reach a customer, so it is a fixed sentence of ours, n
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 CONFIG_EXIT = 2
 """The exit status of a command that the operator's settings keep from working."""
@@ -66,6 +69,18 @@ class UnknownVersion(Transient):
 
     def __init__(self) -> None:
         super().__init__("unknown_version")
+
+
+class Unwell(Transient):
+    """A part of this process does not do well.
+
+    Args:
+        figures: what it measured; numbers and words of ours.
+    """
+
+    def __init__(self, reason: str, figures: Mapping[str, float | str]) -> None:
+        super().__init__(reason)
+        self.figures = figures
 
 
 class Permanent(BotError):

@@ -1,4 +1,5 @@
-"""The gate before intake: one person's messages are taken up to a rate, and beyond it refused, said once."""
+"""The gate before intake: one person's messages, and changes of them, are taken up to a rate; beyond it refused, said
+once."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.budget import LedgerBudgets, Over
-from bot.messages import Event, IncomingMessage
+from bot.interpreter import spoken
+from bot.languages import heard
+from bot.messages import Event, IncomingMessage, MessageEdited
 from bot.observe import EVENTS
 from bot.ports import Intake, Mailbox, Mode, Outcome, SharedState, Verdict
 from bot.sentences import TOO_MANY_MESSAGES
@@ -36,18 +39,18 @@ class MessageGate:
         Raises:
             Transient: it could not be stored; do not acknowledge.
         """
-        if not isinstance(event, IncomingMessage):
+        if not isinstance(event, IncomingMessage | MessageEdited):
             return await self.intake(event)
         over = self.budgets.too_many_messages(event.thread, event.author)
         if over is not None and _is_for_us(event) and await self.mailbox.mode(event.thread) is not Mode.HUMAN:
             EVENTS.labels(kind=type(event).__name__, verdict=Verdict.REFUSED).inc()
-            return Outcome(verdict=Verdict.REFUSED, text=await self._sentence(over))
+            return Outcome(verdict=Verdict.REFUSED, text=spoken(await self._sentence(over), heard(event.text)))
         # Counted first: a hundred that come at once must not all find room for one more.
         self.budgets.take_message(event.thread, event.author)
         stored = False
         try:
             outcome = await self.intake(event)
-            stored = outcome.verdict is Verdict.STORED
+            stored = outcome.verdict in (Verdict.STORED, Verdict.DONE)
         finally:
             if not stored:
                 self.budgets.take_message(event.thread, event.author, -1)
@@ -61,5 +64,5 @@ class MessageGate:
         return TOO_MANY_MESSAGES
 
 
-def _is_for_us(event: IncomingMessage) -> bool:
-    return event.mentions_bot or not event.mentions_people
+def _is_for_us(event: IncomingMessage | MessageEdited) -> bool:
+    return isinstance(event, MessageEdited) or event.mentions_bot or not event.mentions_people

@@ -16,8 +16,10 @@ import structlog
 
 from bot.cases import Cases
 from bot.channels import ChannelBook
-from bot.conversation import Note, NoteTurn, StaffTurn, UserTurn
+from bot.conversation import Note, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.errors import Rejected, Transient
+from bot.interpreter import spoken
+from bot.languages import heard
 from bot.llm.wire import shown_name
 from bot.messages import (
     Audience,
@@ -36,7 +38,7 @@ from bot.observe import EVENTS
 from bot.office import HUMAN, Clerk
 from bot.ports import Address, ChannelRules, Desk, Listening, Mailbox, Order, Outcome, Put, Verdict
 from bot.principal import person_ref
-from bot.secrets import Caught, Vault
+from bot.secrets import Caught, Vault, mask, named_safely
 from bot.sentences import BLOCKED, BUSY, THREAD_FULL
 from bot.standing import StandingOrders
 from bot.text import scrub
@@ -114,11 +116,11 @@ class IntakeDesk:
             case FormSubmitted():
                 return await self._form(event)
             case CommandGiven():
-                return await self._clerk.order(event, event.text)
+                return await self._clerk.order(event, mask(event.text))
             case ButtonPressed(action=action) if action == HUMAN:
                 return await self._clerk.call_human(event)
             case ButtonPressed():
-                return await self._clerk.order(event, f"{event.action} {event.value}".strip())
+                return await self._clerk.order(event, mask(f"{event.action} {event.value}".strip()))
             case VoteCast():
                 return await _in_time(self._vote(event))
             case StopRequested():
@@ -131,7 +133,8 @@ class IntakeDesk:
         if event.author.is_staff or (block := self._standing.block_of(person)) is None:
             return None
         if await self._standing.first_refusal(person, block):
-            return Outcome(verdict=Verdict.REFUSED, text=BLOCKED)
+            language = heard(event.text) if isinstance(event, IncomingMessage) else None
+            return Outcome(verdict=Verdict.REFUSED, text=spoken(BLOCKED, language))
         return Outcome(verdict=Verdict.IGNORED)
 
     async def _message(self, event: IncomingMessage) -> Outcome:
@@ -144,7 +147,8 @@ class IntakeDesk:
             event.thread, _turn(event, caught), event_ids=event.event_ids, address=_address(event, rules)
         )
         verdict, told = _VERDICTS[put]
-        return Outcome(verdict=verdict, text=told or caught.shown, secrets=len(caught.handles))
+        told = spoken(told, heard(text)) or caught.shown
+        return Outcome(verdict=verdict, text=told, secrets=len(caught.handles))
 
     async def _edited(self, event: MessageEdited) -> Outcome:
         """Before a turn took it the message itself changes; after, a note on the record tells the text."""
@@ -152,9 +156,8 @@ class IntakeDesk:
         caught = await self._vault.catch(event.thread, event.author.id, text)
         shown = Outcome(verdict=Verdict.DONE, text=caught.shown, secrets=len(caught.handles))
         found = await self._mailbox.find(event.thread, event.message_id)
-        if found is None:
+        if found is None or _is_erased(old := found.entry.turn):  # a change may come after the end of its message
             return replace(shown, verdict=Verdict.IGNORED)
-        old = found.entry.turn
         if isinstance(old, UserTurn):
             changed = replace(old, text=caught.text, secrets=caught.handles)
             if await self._mailbox.edit(event.thread, found, changed):
@@ -165,9 +168,10 @@ class IntakeDesk:
             text=f"{shown_name(event.author)} changed an earlier message. It reads: {caught.text}",
             audience=Audience.PUBLIC,
             at=event.at.astimezone(UTC),
+            message_ids=(event.message_id,),
         )
-        await self._mailbox.put(event.thread, note, event_ids=event.event_ids)
-        return shown
+        put = await self._mailbox.put(event.thread, note, event_ids=event.event_ids, address=Address.DESK)
+        return replace(shown, verdict=Verdict.BUSY, text=BUSY) if put in (Put.BUSY, Put.FULL) else shown
 
     async def _form(self, event: FormSubmitted) -> Outcome:
         checked = await self._verification.submit(event, self._tenant_of(event.thread.space))
@@ -201,6 +205,10 @@ class IntakeDesk:
             about=await self._cases.judged_by(event.thread, event.turn),
         )
         return Outcome(verdict=Verdict.DONE, text="Thank you.")
+
+
+def _is_erased(turn: Turn) -> bool:
+    return not getattr(turn, "text", "") and not getattr(turn, "attachments", ())
 
 
 async def _in_time(storing: Awaitable[_T]) -> _T:
@@ -248,7 +256,7 @@ def _turn(event: IncomingMessage, caught: Caught) -> UserTurn | StaffTurn:
         text=caught.text,
         audience=event.audience,
         at=at,
-        attachments=event.attachments,
+        attachments=tuple(map(named_safely, event.attachments)),
         secrets=caught.handles,
     )
 

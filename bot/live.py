@@ -59,12 +59,13 @@ _LIVE = rf"""
             (?:[A-Za-z]{{1,5}}-?)?(?P<digits>\d{{4,}})(?![\w-]|[.,]\d))
     )
     |(?P<link>\]\((?!<?%(again)s))
+    |(?P<definition>\]:)
     |(?P<mention><@!?(?P<person>\w{{1,64}})>)
     |(?P<bracket><(?=[!{_AT}\#&/]|id:))
     |(?P<colon>:(?=//|\\\\))
     |(?P<at>[{_AT}](?=[^\s{ZERO_WIDTH}]|\Z))
 """
-MAYBE_LIVE = re.compile(rf"[{_AT}<]|\]\(|:(?://|\\\\)|[\w-]\.[^\W\d_]|\d{{4}}")
+MAYBE_LIVE = re.compile(rf"[{_AT}<]|\][(:]|:(?://|\\\\)|[\w-]\.[^\W\d_]|\d{{4}}")
 _SECRET_HINT = re.compile(r"[-_:\d]")
 _SECRET_WORD_CHARS = 16
 

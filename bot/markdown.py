@@ -36,7 +36,7 @@ _WHOLE = re.compile(
     re.VERBOSE,
 )
 _LINE = re.compile(r"\n")
-_SENTENCE = re.compile(r"(?<!\d)[.!?…]+[\"')\]”’»*_]*\s+|[\u3002\uff01\uff1f\uff61]+[」』\uff09”’]*\s*")
+_SENTENCE = re.compile(r"(?<![\d.!?…])[.!?…]++[\"')\]”’»*_]*+\s+|[\u3002\uff01\uff1f\uff61]+[」』\uff09”’]*\s*")
 _WORD = re.compile(r"\s+")
 _GRAPHEME = regex.compile(r"\X")
 _QUOTE = re.compile(r"[ ]*>[ ]?")

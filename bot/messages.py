@@ -9,6 +9,9 @@ from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+DEFAULT_TENANT = "default"
+"""The tenant of every space for which the settings name none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadKey:
@@ -69,12 +72,14 @@ class Person:
         display_name: as people see it; never trusted.
         organisation: the speaker's own organisation, empty when unknown (then the person counts as external).
         is_staff: a member of the company that runs Frontdesk.
+        is_bot: a program that is answered all the same: never staff, and nobody whom a proof could verify.
     """
 
     id: str
     display_name: str
     organisation: str = ""
     is_staff: bool = False
+    is_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from bot.budget import Over
 from bot.claimed import ClaimedTurn
 from bot.conversation import UserTurn
 from bot.errors import ToolDenied
+from bot.interpreter import Interpreter
 from bot.ports import Card, Desk, SharedState
 from bot.principal import person_ref
 from bot.sentences import LIMIT_REACHED, MODEL_AWAY, NO_TICKET, TICKET_LIMIT, TICKET_OPENED
@@ -43,6 +44,7 @@ class Modelless:
     desk: Desk
     state: SharedState
     announcements: Announcements
+    interpreter: Interpreter
     tickets_per_day: int
 
     async def words(self, turn: ClaimedTurn, tenant: str, over: Over | None) -> str:
@@ -91,7 +93,8 @@ class Modelless:
             )
         except ToolDenied:
             return TICKET_LIMIT
-        return TICKET_OPENED.format(number=ticket.number)
+        opened = await self.interpreter.words(thread, TICKET_OPENED, turn.known)
+        return opened.format(number=ticket.number)
 
     async def _is_first(self, key: str, ends_at: datetime) -> bool:
         left_s = max(_TOLD_LEAST_S, (ends_at - datetime.now(UTC)).total_seconds())

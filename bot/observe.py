@@ -6,11 +6,13 @@ text of a message. Metrics carry no person, thread or text in a label.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from structlog.contextvars import merge_contextvars
@@ -73,6 +75,11 @@ def waited(where: str, seconds: float) -> None:
     RATE_WAIT_SECONDS.labels(where=where).inc(seconds)
 
 
+def limited(scope: str) -> None:
+    """Count a message that a rate refused; `scope` is whose it was."""
+    LIMITED.labels(scope=scope, unit="messages").inc()
+
+
 def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int = logging.INFO) -> None:
     """Send every log line, also those of libraries, through one chain that masks secrets.
 
@@ -91,13 +98,15 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
     renderer: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if pretty
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(serializer=_to_json)
     )
     # An exception becomes text before masking: a trace may quote a secret.
     last: list[Any] = [structlog.processors.format_exc_info, mask, renderer]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
     )
+    # Nobody looks at these; the standard library would ask the system for each of them at every line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     output = logging.StreamHandler(sys.stderr)
     output.setFormatter(formatter)
     root = logging.getLogger()
@@ -113,3 +122,10 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _to_json(event: Any, **_: Any) -> str:
+    try:
+        return orjson.dumps(event).decode()
+    except orjson.JSONEncodeError:  # half of a surrogate pair, or a number of more than 64 bits
+        return json.dumps(event, default=repr)

@@ -47,6 +47,7 @@ _SOFT_CUT = re.compile(r"(?s).*[^\w.@:/-](?=.)")
 _HARD_CUT = re.compile(r"(?s).*[/:@](?=.)")
 _WIDE_PAIR = re.compile("[\u3000-\u9fff\uac00-\ud7af\uff01-\uffdc]{2}")
 _WORD_REST = re.compile(WORD_REST)
+_DEFINES = re.compile(r"(?:^|\n)[\s>*+-]*(?:\d{1,9}[.)]\s+)?\[[^\]\n]*\Z")
 
 
 def _nothing(digits: str) -> bool:
@@ -177,6 +178,8 @@ class Outgoing:
             return self._domain(match)
         if kind == "mention":
             return found if match["person"] == self._policy.addressee else f"<{ZERO_WIDTH}@{ZERO_WIDTH}{found[2:]}"
+        if kind == "definition":
+            return self._definition(match, before)
         if kind == "number":
             return self._number(match, before)
         return _SIMPLE[kind or ""](found)
@@ -190,6 +193,13 @@ class Outgoing:
             labels[-1].isalpha() and (labels[0] == "www" or GOES_ON.match(follows) is not None)
         )
         return match[0].replace(".", "[.]") if is_link and not self._rules.bare_host.fullmatch(host) else match[0]
+
+    def _definition(self, match: re.Match[str], before: str) -> str:
+        """A bracket and a colon: at the beginning of a line they say where a link leads, in a spelling of Markdown's
+        own (`[1]: https\\:/\\/…`, `&colon;`), so there it must not be one."""
+        left = (before + match.string[: match.start()])[-_LEFT_CHARS:]
+        is_lost = len(left) == _LEFT_CHARS and "\n" not in left
+        return f"]{ZERO_WIDTH}:" if is_lost or _DEFINES.search(left) else match[0]
 
     def _number(self, match: re.Match[str], before: str) -> str:
         """An order's or a ticket's number, by the words that lead to it; anything else is left."""

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import date
 
 from bot.ports import ReportLine
+from bot.questions import Question
+from bot.text import scrub
 
 _NONE = "–"
 
@@ -97,14 +99,30 @@ def to_csv(lines: Sequence[ReportLine], currency: str) -> str:
     return out.getvalue()
 
 
+def render_questions(found: Sequence[Question]) -> str:
+    """A list for a terminal: when, what happened, what was asked, and the thread, which `frontdesk replay` prints."""
+    lines = ["Not resolved by Frontdesk alone, youngest first (`frontdesk replay THREAD` prints one):"]
+    for one in found:
+        at, thread = f"{one.at:%Y-%m-%d %H:%M} UTC", one.thread
+        lines.append(f"  {at}  {thread}  {_line('; '.join(one.whys), 160)}")
+        lines.append(f'    "{_line(one.text, 100)}"' if one.author else "    (no longer on record)")
+    return "\n".join(lines)
+
+
+def _line(text: str, limit_chars: int) -> str:
+    words = " ".join(scrub(text, limit_chars * 2).split())
+    return words if len(words) <= limit_chars else f"{words[: limit_chars - 1]}…"
+
+
 def summary(lines: Sequence[ReportLine], day: date, currency: str) -> str:
     """All lines as one sentence, for `/support status`."""
     whole = total(lines, day)
     cells = dict(zip(COLUMNS, _cells(whole, currency), strict=True))
+    conversations = f"{whole.conversations} conversation{'s' * (whole.conversations != 1)}"
     return (
-        f"{whole.conversations} conversations, {whole.alone} answered without a human, handed over: "
-        f"{cells['handed over']}; first response {cells['first response']}; votes {cells['votes']}; "
-        f"{whole.unresolved} unresolved; {cells['tokens']} tokens, {cells['cost']}."
+        f"{conversations}, {whole.alone} answered without a human, handed over: {cells['handed over']}; "
+        f"first response {cells['first response']}; votes {cells['votes']}; {whole.unresolved} unresolved; "
+        f"{cells['tokens']} tokens, {cells['cost']}."
     )
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from bot.errors import Permanent, ToolInputError
-from bot.messages import ThreadKey
+from bot.messages import Attachment, ThreadKey
 from bot.phrases import spoken_secrets
 from bot.ports import SharedState
 from bot.sealing import AeadSealer
 from bot.shapes import SECRET, known_shapes
+from bot.text import scrub
 from bot.tool import SecretOpener
 
 REMOVED = "[secret removed]"
@@ -23,6 +24,9 @@ HANDLES_PER_MESSAGE = 20
 
 _COUNTER_S = 31 * 24 * 3600.0
 """Longer than a conversation is kept, so that a handle on its record never comes to name another secret."""
+
+_NAME_CHARS = 200
+"""What is kept of a file's name."""
 
 _LITERAL_CHARS = 6
 """Shorter settings are ordinary words; masking them would spoil every line."""
@@ -57,6 +61,11 @@ def find(text: str) -> tuple[Span, ...]:
 def mask(text: str) -> str:
     """The text with every secret replaced."""
     return _replaced(text, find(text), {})
+
+
+def named_safely(attachment: Attachment) -> Attachment:
+    """The file under a name that holds no secret."""
+    return replace(attachment, name=mask(scrub(attachment.name, _NAME_CHARS)))
 
 
 def _replaced(text: str, spans: Iterable[Span], instead: Mapping[str, str]) -> str:
@@ -203,8 +212,10 @@ class Masking(logging.Filter):
                 text = text.replace(literal, REMOVED)
         return _replaced(text, [Span(start=a, end=b, kind=kind) for a, b, kind in known_shapes(text)], {})
 
-    def __call__(self, logger: object, method: str, event: MutableMapping[str, object]) -> dict[str, object]:
+    def __call__(self, logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
         """A structlog processor."""
+        if self._is_harmless(event.values()):
+            return event
         return {key: value if key == "exc_info" else self._masked(value) for key, value in event.items()}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -220,6 +231,17 @@ class Masking(logging.Filter):
         if record.stack_info:
             record.stack_info = self.mask(record.stack_info)
         return True
+
+    def _is_harmless(self, values: Iterable[object]) -> bool:
+        """One look at everything, as most events hold no secret; never wrong when it says that these hold none."""
+        texts: list[str] = []
+        for value in values:
+            if isinstance(value, str):
+                texts.append(value)
+            elif value is not None and not isinstance(value, int | float):
+                return False
+        text = "\n".join(texts)
+        return not any(literal in text for literal in self._literals) and next(known_shapes(text), None) is None
 
     def _masked(self, value: object, depth: int = 6) -> object:
         if isinstance(value, str):

@@ -1,4 +1,6 @@
-"""The fixed sentences that customers read. Nothing of an exception ever stands in one."""
+"""The fixed sentences that customers read, in English; `bot.german` has them in German. Nothing of an exception ever
+stands in one. What belongs to forms, buttons and orders is in English alone.
+"""
 
 APOLOGY = (
     "I'm sorry, something on our side is not working at the moment and I could not answer. Your message is kept. "
@@ -56,7 +58,11 @@ STILL_WAITING = (
     "Nobody has been free to answer you yet. I have reminded my colleagues; your messages are kept, and they will "
     "answer here."
 )
+STILL_WAITING_UNTIL = f"{STILL_WAITING} Our hours: {{hours}}"
+TAKEN_BY = "{name}, a human colleague, takes care of this conversation."
 PAUSED = "Frontdesk is paused at the moment. Your message is kept and will be answered when it goes on."
+TICKET_CLOSED = "Ticket {number} is closed."
+TICKET_REOPENED = "Ticket {number} is open again."
 CASE_CLOSED = (
     "This case is closed. Were you happy with how it was solved? A thumb up or down under this message is enough. If "
     "something is left, just write here."

@@ -16,9 +16,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.errors import ConfigError
-from bot.vitals import Probe, state
+from bot.vitals import Probe, look
+
+_FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""What a proxy adds: whoever asks through one comes from elsewhere, although the proxy is on this machine."""
+
+HEAD_S = 10.0
+"""How long somebody who connects may take to say what they want: idle connections must not use up all there are."""
 
 GRACE_S = 2
 """How long open event streams may take to close at a stop."""
@@ -36,23 +43,28 @@ def application(
 
     Args:
         routes: what the platforms mount.
-        probes: name -> raises when that part cannot be reached; asked by `/readyz`.
-        metrics_token: bearer token for `/metrics`; needed unless the port is on loopback.
+        probes: name -> raises when that part cannot be reached; asked by `/readyz`, which tells every part, and is
+            content all the same without one that the query names (`?exclude=model`).
+        metrics_token: bearer token for `/metrics`; needed unless the port is on loopback and nobody asks for others.
         read_vitals: brings gauges up to date before `/metrics` tells them.
     """
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
-    async def readyz(_: Request) -> Response:
-        told = await asyncio.gather(*(state(probe) for probe in probes.values()))
-        states = dict(zip(probes, told, strict=True))
-        ready = all(state == "ok" for state in states.values())
-        return JSONResponse(states, status_code=200 if ready else 503)
+    async def readyz(request: Request) -> Response:
+        vitals = dict(zip(probes, await asyncio.gather(*map(look, probes.values())), strict=True))
+        told: dict[str, object] = {name: vital.state for name, vital in vitals.items()}
+        if figures := {name: vital.figures for name, vital in vitals.items() if vital.figures}:
+            told["figures"] = figures
+        excluded = request.query_params.getlist("exclude")
+        ready = all(vital.state == "ok" for name, vital in vitals.items() if name not in excluded)
+        return JSONResponse(told, status_code=200 if ready else 503)
 
     async def metrics(request: Request) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not loopback and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
+        is_near = loopback and _FORWARDED.isdisjoint(request.headers.keys())
+        if not is_near and (metrics_token is None or not hmac.compare_digest(given.encode(), metrics_token.encode())):
             return PlainTextResponse("a token is needed\n", status_code=401)
         if read_vitals is not None:
             await read_vitals()
@@ -95,6 +107,33 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Prompt(H11Protocol):
+    """A connection whose other side has `HEAD_S` for the head of each request; the server itself waits for ever."""
+
+    _waits: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as it is there
+        super().connection_made(transport)
+        self._waits = self.loop.call_later(HEAD_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._heard()
+        elif self._waits is None and getattr(before, "response_complete", True):
+            self._waits = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard()
+        super().connection_lost(exc)
+
+    def _heard(self) -> None:
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
+
+
 class _Quiet(uvicorn.Server):
     """A server that leaves signals to the program around it."""
 
@@ -115,6 +154,7 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[str
         timeout_graceful_shutdown=GRACE_S,
         lifespan="off",
         ws="none",
+        http=_Prompt,
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Quiet(config)

@@ -10,6 +10,7 @@ from bot.announcements import Announcements
 from bot.budget import LedgerBudgets
 from bot.cases import Cases
 from bot.channels import ChannelBook
+from bot.interpreter import Interpreter
 from bot.journal import Journal
 from bot.loop import Loop
 from bot.modelless import Modelless
@@ -32,6 +33,7 @@ class Services:
         platforms: name -> platform; threads of other platforms are left to other processes.
         system: the beginning of each request, by thread.
         announcements: what the desk itself says.
+        interpreter: fixed sentences in the customer's language.
         cases: conversations that a human is called to.
         standing: pauses and blocks.
         channels: what admins set for channels.
@@ -60,6 +62,7 @@ class Services:
     vault: Vault
     verification: Verification
     announcements: Announcements
+    interpreter: Interpreter
     cases: Cases
     standing: StandingOrders
     channels: ChannelBook

@@ -18,7 +18,7 @@ WORD_FORMS = (
     r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{3,}",  # Slack
     r"xapp-[A-Za-z0-9-]{8,}",
     r"https://hooks\.slack\.com/services/\w+/\w+/\w+",
-    r"https://(?:\w{1,20}\.)?discord(?:app)?\.com/api/webhooks/\d+/[\w-]+",
+    r"https://(?:\w{1,20}\.)?discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d+/[\w-]+",
     r"sk-[\w-]{16,}",  # OpenAI, Anthropic
     r"[rsp]k_(?:live|test)_\w{10,}",  # Stripe
     r"whsec_[\w+/=]{16,}",

@@ -30,6 +30,8 @@ POLL_S = 0.5
 
 _KEY = "standing"
 _RACES = 50
+_KEPT_S = 90 * 86_400.0
+"""How long it is remembered who waits for the end of a pause, and who was told of a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +172,7 @@ class StandingOrders:
 
     async def wait_in(self, place: str, entry: Entry, thread: ThreadKey) -> None:
         """Remember that somebody in this thread waits for the end of a pause."""
-        await self._state.append(f"waiting/{place}/{entry.id}", str(thread).encode())
+        await self._state.append(f"waiting/{place}/{entry.id}", str(thread).encode(), ttl_s=_KEPT_S)
 
     async def waiting_in(self, place: str, entry: Entry) -> list[ThreadKey]:
         """The threads in which somebody waits for the end of this pause."""
@@ -179,7 +181,7 @@ class StandingOrders:
 
     async def first_refusal(self, person: str, entry: Entry) -> bool:
         """Whether a blocked person has not been told so yet; true once."""
-        return await self._state.compare_and_set(f"told/{_hidden(person)}/{entry.id}", None, b"1")
+        return await self._state.compare_and_set(f"told/{_hidden(person)}/{entry.id}", None, b"1", ttl_s=_KEPT_S)
 
     async def _change(self, change: Callable[[Standing], Standing]) -> None:
         for _ in range(_RACES):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 _AGAIN_S = 0.1
@@ -18,3 +20,12 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=_AGAIN_S)
+
+
+async def to_the_end(closing: Coroutine[Any, Any, None]) -> None:
+    """Close what was opened, also when whoever waits for it is cancelled, perhaps again and again."""
+    task = asyncio.create_task(closing)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()

@@ -59,6 +59,7 @@ class TurnRun:
         self._interrupt: Interrupt | None = None
         self._work: asyncio.Task[Answered] | None = None
         self._cancelling: asyncio.Task[None] | None = None
+        self._obeying: asyncio.Task[None] | None = None
         self._speech: Speech | None = None
         self._joins = 0
 
@@ -231,10 +232,10 @@ class TurnRun:
             if self._hold.has_run_out:
                 await self.interrupt(Interrupt.LOST)
             return
-        if order is not None:
-            await self.interrupt(ORDERED[order])
-        elif (standing := self._standing()) is not None:
-            await self.interrupt(standing)
+        reason = self._standing() if order is None else ORDERED[order]
+        if reason is not None and (self._obeying is None or self._obeying.done()):
+            # Beside the renewal: a write may take long, and meanwhile this thread and all others have to be kept.
+            self._obeying = asyncio.create_task(self.interrupt(reason))
 
     def _standing(self) -> Interrupt | None:
         return by_standing_order(self._services.standing, self._turn.lease.thread, self._turn.author)
@@ -242,6 +243,8 @@ class TurnRun:
     async def hear(self) -> None:
         """Something was published about this thread: an order, or mail that may join."""
         await self.renew()
+        if self._obeying is not None:
+            await asyncio.wait({self._obeying})
         if not self._may_join():
             return
         async with self._hold.lock:

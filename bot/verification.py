@@ -66,7 +66,9 @@ class Verification:
         key = f"open/{thread}/{person.id}"
         fresh = secrets.token_urlsafe(12).encode()
         await self._state.compare_and_set(key, None, fresh, ttl_s=FORM_TTL_S)
-        form_id = (await self._state.get(key) or fresh).decode()
+        open_ = await self._state.get(key) or fresh
+        await self._state.compare_and_set(key, open_, open_, ttl_s=FORM_TTL_S)  # offered again, with its whole time
+        form_id = open_.decode()
         return Form(
             id=form_id,
             title="Verify that it is you",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
-from bot.errors import BotError, Transient
+from bot.errors import BotError, Transient, Unwell
 from bot.observe import (
     DATABASE_UP,
     DEAD_LETTERS,
@@ -19,7 +20,7 @@ from bot.observe import (
     QUEUE_READY,
     REDIS_UP,
 )
-from bot.ports import Mailbox
+from bot.ports import Figures, Mailbox
 
 log = structlog.get_logger(__name__)
 
@@ -31,20 +32,34 @@ LAG_EVERY_S = 0.25
 SKEW_S = 60.0
 """Signatures of platforms are refused when they are older than five minutes or from the future by one."""
 
-Probe = Callable[[], Awaitable[None]]
-"""Raises when a part cannot be reached."""
+Probe = Callable[[], Awaitable[Figures | None]]
+"""Raises when a part cannot be reached; may give what the part measured of itself."""
 
 
-async def state(probe: Probe) -> str:
-    """`ok`, or what is the matter with a part, in a word of ours."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vital:
+    """How a part does.
+
+    Args:
+        state: `ok`, or what is the matter with it, in a word of ours.
+        figures: what it measured of itself.
+    """
+
+    state: str
+    figures: Figures = field(default_factory=dict)
+
+
+async def look(probe: Probe) -> Vital:
+    """How a part does."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await probe()
+            return Vital(state="ok", figures=await probe() or {})
     except TimeoutError:
-        return "no_answer"
+        return Vital(state="no_answer")
+    except Unwell as failure:
+        return Vital(state=failure.reason, figures=failure.figures)
     except (BotError, OSError) as failure:
-        return str(getattr(failure, "reason", "unavailable"))
-    return "ok"
+        return Vital(state=str(getattr(failure, "reason", "unavailable")))
 
 
 async def same_time(
@@ -75,8 +90,8 @@ class Vitals:
 
     async def read(self) -> None:
         """Look at everything; what cannot be reached keeps its last numbers, and is told as down."""
-        *told, _ = await asyncio.gather(*map(state, self._probes.values()), state(self._backlog))
-        up = {name: each == "ok" for name, each in zip(self._probes, told, strict=True)}
+        *told, _ = await asyncio.gather(*map(look, self._probes.values()), look(self._backlog))
+        up = {name: each.state == "ok" for name, each in zip(self._probes, told, strict=True)}
         REDIS_UP.set(up["redis"])
         DATABASE_UP.set(up["database"])
         for name, is_up in up.items():

@@ -179,7 +179,7 @@ class Worker:
     async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(self._services.lease_s / 3)
-            await asyncio.gather(*(run.renew() for run in list(self._runs.values())))
+            await self._renew()
 
     async def _listen(self) -> None:
         while True:
@@ -197,7 +197,14 @@ class Worker:
         """Bring a pause of many threads, or a block, to those that are being answered."""
         while True:
             await self._services.standing.changed()
-            await asyncio.gather(*(run.renew() for run in list(self._runs.values())))
+            await self._renew()
+
+    async def _renew(self) -> None:
+        """Keep every thread that is being answered; what is wrong with one costs none of the others."""
+        runs = list(self._runs.values())
+        for ended in await asyncio.gather(*(run.renew() for run in runs), return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("renewal_failed", exc_info=ended)
 
     async def _hear(self, run: TurnRun) -> None:
         try:

@@ -96,7 +96,11 @@ MAILBOX = (
     Behaviour("mailbox.holder", "One worker at a time holds a thread, and only its writes count.", "design 5"),
     Behaviour("mailbox.takeover", "A dead worker's thread is taken over when its lease has run out.", "design 5, F01"),
     Behaviour("mailbox.zombie", "A worker that lost its lease changes nothing any more.", "design 5, F04"),
-    Behaviour("mailbox.order", "Mail of a thread is taken in the order in which it was accepted.", "design 5"),
+    Behaviour(
+        "mailbox.order",
+        "Mail is taken in the order in which it was accepted; what is taken together stands as it was written.",
+        "design 5, F39",
+    ),
     Behaviour("mailbox.author", "A turn takes the consecutive mail of one author, and of nobody else.", "design 4"),
     Behaviour("mailbox.parallel", "A busy thread keeps no other thread waiting.", "design 4"),
     Behaviour("mailbox.retried", "An operation that the client sends twice happens once.", "design 5, F13"),
@@ -154,6 +158,17 @@ ACCEPTANCE = (
         "A malformed, unknown or unfitting call goes back to the model.",
         "acceptance 12, F30, F31",
     ),
+    Behaviour(
+        "acceptance.tool_fails",
+        "A tool raises, then hangs: no word of it is told, and a ticket helps.",
+        "acceptance 13",
+    ),
+    Behaviour(
+        "acceptance.loops", "A model that loops is stopped with an honest answer; the thread goes on.", "acceptance 14"
+    ),
+    Behaviour(
+        "acceptance.attachments", "What is no receipt gets its own honest sentence, one kind by one.", "acceptance 15"
+    ),
     Behaviour("acceptance.mentions", "Mentions and unlisted links in an answer do nothing.", "acceptance 16, 17"),
     Behaviour("acceptance.numbers", "A ticket number that nobody was given is withheld.", "R4"),
     Behaviour("acceptance.languages", "German, Japanese and emoji go through unchanged.", "acceptance 19"),
@@ -171,8 +186,24 @@ PEOPLE = (
         "people.edit", "An edit before the turn changes it; after, it is a note and no second answer.", "acceptance 10"
     ),
     Behaviour("people.delete", "A deleted message is forgotten.", "acceptance 10"),
+    Behaviour(
+        "leaks.commands", "A secret in a command is neither on the audit nor on a ticket.", "F67; issue 6, /support"
+    ),
+    Behaviour("leaks.settings", "What adapters keep secret leaves in no answer, log or trace.", "R4, R7"),
+    Behaviour("leaks.keys", "Everything in Redis that grows with conversations has an end of its own.", "design 5"),
+    Behaviour("leaks.file_names", "A secret in a file's name is masked before it is stored.", "F67"),
+    Behaviour(
+        "people.delivered_later",
+        "An answer that a platform cannot take is brought again until it can, for a quarter of an hour.",
+        "nothing accepted is lost",
+    ),
     Behaviour("people.humans", "People who talk to each other are left alone, and not stored.", "acceptance 11"),
     Behaviour("people.human", "A human takes over, is on the record, and hands back.", "acceptance 20"),
+    Behaviour(
+        "people.fault",
+        "A tool that fails brings the conversation to the team, who may take it; the bot offers a ticket and goes on.",
+        "acceptance 13, issue 6",
+    ),
     Behaviour("people.staff_only", "Only staff give commands; a take-over stops the answer.", "acceptance 20, F70"),
     Behaviour("people.stop", "A stopped answer keeps what was said and leaves a valid record.", "design 4, orders"),
     Behaviour("people.parallel", "Threads do not wait for each other.", "design 4"),
@@ -182,6 +213,7 @@ CRASHES = (
     Behaviour("crash.human", "A process killed while it calls a human leaves the call to the next.", "acceptance 21"),
     Behaviour("crash.zombie", "A paused worker that wakes up writes and posts nothing.", "F04"),
     Behaviour("crash.blocked", "A worker whose loop was held up writes and posts nothing any more.", "F05"),
+    Behaviour("crash.heartbeat", "What one turn waits for costs no other turn its thread.", "design 4, orders"),
     Behaviour("crash.poison", "A message that ends or crashes its worker is given up; its thread goes on.", "F17, F18"),
     Behaviour("crash.drain", "A stop completes what runs, gives back the rest uncounted, and exits with 0.", "F06"),
     Behaviour("crash.many", "Several processes share the work and answer each message once.", "design 4"),
@@ -280,6 +312,9 @@ OPERATE = (
     Behaviour(
         "operate.refused", "A start in production that would lose data or leak is refused with the mend.", "issue 6"
     ),
+    Behaviour("operate.key", "The key in the data folder is made whole or not at all; an empty one is refused.", "R7"),
+    Behaviour("operate.proxied", "A proxy on the same machine does not open `/metrics` to others.", "design 9"),
+    Behaviour("operate.slow", "Who connects and does not say what they want is left after a while.", "F45, R6"),
     Behaviour("operate.metrics", "What came in, what waits, what was done and what it cost is counted.", "issue 6"),
     Behaviour("operate.waits", "Waits that a platform's or model's rate limit asks for are counted.", "issue 6"),
     Behaviour("operate.no_person", "No label of a metric holds a person, a thread or a text.", "issue 6"),
@@ -315,6 +350,11 @@ REPORTS = (
     ),
     Behaviour("report.once", "A turn that was tried again is one turn, at the price of all its tries.", "issue 6"),
     Behaviour("report.away", "A database that is away costs reports nothing that fits into memory.", "issue 6"),
+    Behaviour(
+        "report.unresolved",
+        "Who works here sees each channel's numbers and what was not resolved, with links; nobody else does.",
+        "issue 6",
+    ),
     Behaviour("report.command", "`frontdesk report` prints it, also for a spreadsheet.", "issue 6"),
 )
 
@@ -342,6 +382,16 @@ CONFIG = (
     Behaviour("config.defaults", "Absent and empty settings have their documented defaults.", "design 9"),
     Behaviour("config.files", "A secret can come from a file.", "design 9"),
     Behaviour("config.secrets", "Every secret setting is masked wherever it might appear.", "mission"),
+)
+
+LANGUAGE = (
+    Behaviour("language.sentences", "Every fixed sentence of a conversation is there in German too.", "acceptance 19"),
+    Behaviour("language.heard", "Words tell the language of who wrote them, or nothing does.", "acceptance 19"),
+    Behaviour(
+        "language.spoken",
+        "What is said without a model is said in the channel's language, or that of the last words.",
+        "acceptance 19",
+    ),
 )
 
 CLI = (
@@ -544,10 +594,15 @@ SLACK = (
         "slack.signed", "What is not signed, or too old, stays outside, and nothing of it is written down.", "F43, F44"
     ),
     Behaviour("slack.door", "What is too large, too slow or makes no sense is refused shortly.", "F45, R6"),
-    Behaviour("slack.handshake", "Slack is told that the address is ours.", "docs.slack.dev, url_verification"),
+    Behaviour(
+        "slack.handshake",
+        "Slack is told that the address is ours, and heard when it withholds events.",
+        "docs.slack.dev, url_verification",
+    ),
     Behaviour("slack.clock", "A clock that is off is noticed, told by readiness, and forgiven.", "F75"),
-    Behaviour("slack.order", "Messages that come in another order are each kept and answered.", "F39"),
-    Behaviour("slack.bots", "Other bots and our own messages are never answered.", "F40"),
+    Behaviour("slack.order", "Messages that come in another order are read as they were written.", "F39"),
+    Behaviour("slack.bots", "Our own messages are never answered, other bots only when they are listed.", "F40"),
+    Behaviour("slack.bots_limited", "A bot that is listed has three turns in ten minutes, and no more.", "F40"),
     Behaviour("slack.thread", "A channel needs a mention, a thread that goes on does not.", "issue 4, ways in"),
     Behaviour("slack.direct", "A direct message needs no mention.", "issue 4, ways in"),
     Behaviour("slack.humans", "People who talk to each other in a thread are left alone.", "acceptance 11"),
@@ -593,6 +648,15 @@ SLACK = (
     Behaviour(
         "slack.install", "A workspace installs the app by itself; what is kept of it is sealed.", "issue 4, ways in"
     ),
+    Behaviour(
+        "slack.orders", "An order that takes long is carried out, written down, and its outcome told later.", "issue 6"
+    ),
+    Behaviour("slack.linear", "Reading and rendering a message takes time in proportion to its length.", "R8"),
+    Behaviour(
+        "slack.strangers",
+        "Who leads a workspace that installed the app by itself is a colleague only where the settings say so.",
+        "issue 6, /support; R1",
+    ),
     Behaviour("slack.uninstall", "A workspace that takes the app out is forgotten.", "issue 4, ways in"),
     Behaviour("slack.rotation", "A token that runs out is replaced.", "issue 4, ways in"),
     Behaviour(
@@ -633,7 +697,8 @@ DISCORD = (
     ),
     Behaviour(
         "discord.begins",
-        "A mention opens a thread from its message; a post, others' threads and a DM are answered where they are.",
+        "A mention opens a thread from its message; a post in a forum that is set so, a mention in others' threads and "
+        "a DM are answered where they are; where nothing is for the bot it is silent.",
         "issue 5, ways in",
     ),
     Behaviour("discord.forwards", "What is forwarded or replied to comes along with a message.", "issue 5, ways in"),
@@ -681,8 +746,12 @@ DISCORD = (
     ),
     Behaviour(
         "discord.filtered",
-        "An answer that a server's filters block is told to the customer, and is a dead letter with the reason.",
+        "What a server's filters take, an answer or words of the desk's own, is told in other words or directly; an "
+        "answer is a dead letter with the reason.",
         "issue 5, ways in",
+    ),
+    Behaviour(
+        "discord.slow_mode", "Where slow mode lets nothing stand yet an answer waits, once, and comes whole.", "F51"
     ),
     Behaviour("discord.instances", "Two instances of one token answer each message once.", "issue 5, ways in"),
     Behaviour("discord.shards", "Shards run in one process or in several.", "issue 5, scale"),
@@ -716,6 +785,12 @@ DISCORD = (
         "`frontdesk check` prints the invitation and says what is missing in which channel, with the mend.",
         "issue 5, proof",
     ),
+    Behaviour(
+        "discord.strangers",
+        "Who lets the bot into a server of their own is no colleague there, unless the settings name them or a tenant.",
+        "issue 6, /support; R1",
+    ),
+    Behaviour("discord.stops", "A command that is under way at a stop is taken to its end.", "F06"),
     Behaviour("discord.commands", "Commands are registered only when they changed.", "issue 5, proof"),
     Behaviour("discord.ask", "A question may come by a command, a menu or a form with a file.", "issue 5, ways in"),
     Behaviour(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
+import logging
 import os
 import shutil
 import signal
@@ -17,10 +19,13 @@ from types import FrameType
 from typing import NoReturn
 
 import pytest
+import structlog
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from bot.errors import ConfigError
+from bot.observe import configure_logging
+from bot.secrets import Masking
 from bot.store.embedded import EmbeddedRedis
 from bot.store.program import find_server
 from tests.servers.postgres import Postgres, find_postgres
@@ -188,3 +193,18 @@ def chromium() -> Path:
         if path := shutil.which(name):
             return Path(path)
     missing("Chromium is not installed: `sudo apt-get install chromium`.")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """All that is logged, as it is written."""
+    written = io.StringIO()
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
+    structlog.configure(cache_logger_on_first_use=False)  # or whoever logs first now would always log like this
+    yield written
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)

@@ -10,8 +10,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
+from bot.sentences import STEP_LIMIT
+from tests.integration.tools import pictures
 from tests.servers.openai import Reply, Request, Script, calls, reads, says
 
 RECEIPT = {
@@ -45,7 +48,11 @@ class Beat:
         results: for each call, words that its result must hold.
         answer: words of the answer as the customer reads it.
         lacks: words that must not be in it.
+        always: what the model answers to whatever it is asked, instead of `model`.
         picture: a receipt is attached.
+        files: these are attached: (name, bytes).
+        spoils: a statement that makes the shop's data such that a tool raises.
+        holds: the database answers nobody until this beat is over.
         fill: what is typed into the private form that was put before the person; nothing is said then.
         told: words that the form tells the person.
     """
@@ -57,7 +64,11 @@ class Beat:
     results: tuple[tuple[str, ...], ...] = ()
     answer: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    always: Script | None = None
     picture: bool = False
+    files: tuple[tuple[str, bytes], ...] = ()
+    spoils: str = ""
+    holds: bool = False
     fill: Mapping[str, str] | None = None
     told: str = ""
 
@@ -70,6 +81,7 @@ class Scenario:
         id: its behaviour's id.
         never: words that nothing that is kept, sent or logged may hold.
         tickets: how many tickets the conversation leaves behind.
+        settings: other than the usual ones.
         not_on: platform -> why it cannot show this.
     """
 
@@ -77,6 +89,7 @@ class Scenario:
     beats: tuple[Beat, ...]
     never: tuple[str, ...] = ()
     tickets: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
     not_on: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -105,6 +118,12 @@ def reads_attachment(request: Request) -> Reply:
     return calls(("analyze_receipt_image", {"image": line.split()[1]}))
 
 
+def reads_attachments(request: Request) -> Reply:
+    """Calls the vision tool with every attachment that the last message names, in one step."""
+    lines = [line for line in request.last_user.splitlines() if line.startswith("[attached: ")]
+    return calls(*(("analyze_receipt_image", {"image": line.split()[1]}) for line in lines))
+
+
 def verifies(handle_after: str) -> Script:
     """Calls verify_user with the handle that stands in the last message."""
 
@@ -115,11 +134,41 @@ def verifies(handle_after: str) -> Script:
     return answer
 
 
+def batched(names: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
+    """So many at a time: what one message may carry everywhere."""
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+def stubborn(request: Request) -> Reply:
+    """The same call for as long as calls are allowed."""
+    return says("It is on its way.") if request.json.get("tool_choice") == "none" else calls(ORDER)
+
+
+def thirty(request: Request) -> Reply:
+    """Thirty different calls, one after the other, whatever is allowed."""
+    made = len(list(takewhile(lambda message: message["role"] != "user", reversed(request.messages)))) // 2
+    return calls(("get_order_status", {"order_id": f"9{made}", "email": "a@b.c"})) if made < 30 else says("Enough.")
+
+
 HANDLE = re.compile(r"secret:\d+")
 """Where a message comes twice (Slack's mentions) its handle is not the next number."""
 
 ORDER = ("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})
 ITEMS = ("Large wooden sled", "Reindeer harness")
+
+ODD_FILES: Mapping[str, tuple[bytes, str, str]] = {
+    "nothing.png": (b"", "empty_file", "The file is empty (0 bytes)."),
+    "program.png": (pictures.REFUSED["elf"][0], "program", "The file is a program, not a picture"),
+    "script.jpg": (pictures.REFUSED["script"][0], "program", "The file is a program, not a picture"),
+    "bomb.png": (pictures.bomb(), "too_many_pixels", "The picture has more than 20 million pixels."),
+    "login.png": (pictures.REFUSED["login page"][0], "web_page", "login page"),
+    "photo.heic": (pictures.REFUSED["heic"][0], "heic_not_supported", "in Apple's HEIC or AVIF format"),
+    "invoice.pdf": (pictures.REFUSED["pdf"][0], "pdf_not_supported", "The file is a PDF, which cannot be read here."),
+    "drawing.png": (pictures.REFUSED["svg"][0], "svg_not_supported", "The file is an SVG drawing"),
+    "cut.png": (pictures.png()[:100], "damaged", "The picture is damaged or not complete."),
+    "notes.txt": (b"two coffees, please", "not_a_picture", "The file is not a picture of a kind that can be read"),
+}
+"""Attachments that are no receipt: name -> bytes, the rule that refuses them, and words of what is said of each."""
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -329,6 +378,81 @@ SCENARIOS: tuple[Scenario, ...] = (
                 calls=(("get_order_status", {}), ("delete_everything", {}), ("get_order_status", {})),
                 results=(("invalid_arguments",), ("unknown_tool",), ("invalid_arguments",)),
                 answer=("unknown_tool",),
+            ),
+        ),
+    ),
+    Scenario(
+        id="acceptance.tool_fails",
+        tickets=1,
+        settings={"TOOL_TIMEOUT_S": "1"},
+        beats=(
+            Beat(
+                says="Order 123123 of santa@clau.se",
+                spoils="UPDATE orders SET eta = 'zq9-canary' WHERE id = '123123'",
+                model=(calls(ORDER), relays("Sorry:")),
+                calls=(ORDER,),
+                results=(("tool_failed", "offer to open a ticket"),),
+                answer=("tool_failed",),
+                lacks=("zq9-canary", "ValueError"),
+            ),
+            Beat(
+                says="open one then, my name is Omar",
+                holds=True,
+                model=(calls(("create_customer_ticket", {"name": "Omar", "issue": "No order"})), relays("Sorry:")),
+                calls=(("create_customer_ticket", {"name": "Omar"}),),
+                results=(("timed_out", "offer to open a ticket"),),
+                answer=("timed_out",),
+                lacks=("locked", "sqlite"),
+            ),
+            Beat(
+                says="once more please",
+                model=(calls(("create_customer_ticket", {"name": "Omar", "issue": "No order"})), relays("I opened:")),
+                calls=(("create_customer_ticket", {"name": "Omar"}),),
+                answer=("{ticket}",),
+            ),
+        ),
+    ),
+    Scenario(
+        id="acceptance.loops",
+        beats=(
+            Beat(
+                says="Order 123123 of santa@clau.se",
+                always=stubborn,
+                calls=(ORDER,) * 4,
+                results=(("Out for delivery",), ("Out for delivery",), ("repeated_call",), ("repeated_call",)),
+                answer=("It is on its way.",),
+            ),
+            Beat(
+                says="try all the others",
+                always=thirty,
+                calls=tuple(("get_order_status", {"order_id": f"9{number}"}) for number in range(25)),
+                answer=(STEP_LIMIT,),
+            ),
+            Beat(says="stop it", model=(says("Fine."),), answer=("Fine.",)),
+        ),
+    ),
+    Scenario(
+        id="acceptance.attachments",
+        beats=(
+            *(
+                Beat(
+                    says="help me make sense of these",
+                    files=tuple((name, ODD_FILES[name][0]) for name in names),
+                    model=(reads_attachments, relays("I looked:")),
+                    calls=(("analyze_receipt_image", {}),) * len(names),
+                    results=tuple(ODD_FILES[name][1:] for name in names),
+                    answer=tuple(ODD_FILES[name][2] for name in names),
+                )
+                for names in batched(tuple(ODD_FILES), 4)
+            ),
+            Beat(
+                says="and this?",
+                files=(("moving.gif", pictures.animation()),),
+                model=(reads_attachment, relays("On its first picture:")),
+                sees=(reads(RECEIPT),),
+                calls=(("analyze_receipt_image", {}),),
+                results=(("New Yorker",),),
+                answer=("Soda Regular",),
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Acceptance conversations of several people as data (7, 11, 20): written once, for every platform where several speak.
+"""Acceptance conversations of several people as data (7, 11, 13, 20): written once, for every platform that shows them.
 
 A move is one thing that one person does, and what must come of it. `{bot}` and `{other}` in a text stand for a mention
 as the platform writes it.
@@ -74,6 +74,7 @@ class Move:
         order: a command.
         press: a button of the team's card.
         fill: what is typed into the private form that was offered last.
+        broken: the business database does not answer while this is done.
         model: what the model answers, one script a request; without any, nobody may be answered.
         answer: words of the answer.
         lacks: words that must not be in it.
@@ -90,6 +91,7 @@ class Move:
     order: str = ""
     press: str = ""
     fill: Mapping[str, str] | None = None
+    broken: bool = False
     model: tuple[Script, ...] = ()
     answer: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
@@ -108,15 +110,18 @@ class Scene:
     Args:
         id: its behaviour's id.
         kept: who said what on the record at its end, messages of people alone.
+        settings: of this scene's Frontdesk.
         not_on: platform -> why it cannot show this.
     """
 
     id: str
     moves: tuple[Move, ...]
     kept: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     not_on: Mapping[str, str] = field(default_factory=dict)
 
 
+NEW_TICKET = ("create_customer_ticket", {"name": "Ada", "issue": "Unable to log in"})
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
 
 SCENES: tuple[Scene, ...] = (
@@ -187,7 +192,7 @@ SCENES: tuple[Scene, ...] = (
             Move(
                 by=COLLEAGUE,
                 order="handback",
-                told="again",
+                told="Handed back",
                 said="answers here again",
                 card=("handed back",),
                 mode=Mode.BOT,
@@ -210,5 +215,37 @@ SCENES: tuple[Scene, ...] = (
             "thank you",
             "and what happens next?",
         ),
+    ),
+    Scene(
+        id="people.fault",
+        settings={"TOOL_TIMEOUT_S": "0.3"},
+        moves=(
+            Move(
+                says="{bot} I cannot log in, my name is Ada",
+                broken=True,
+                model=(calls(NEW_TICKET), says("I could not open a ticket. Shall I try again, or call a colleague?")),
+                results=("timed_out", "offer to open a ticket, or to hand over"),
+                answer=("Shall I try again",),
+                card=("failed for Ada", "I cannot log in", "timed", "Organisation:"),
+                mode=Mode.BOT,
+            ),
+            Move(
+                says="try again please",
+                model=(calls(NEW_TICKET), says("Your ticket is open.")),
+                results=("ticket_id",),
+                answer=("Your ticket is open.",),
+            ),
+            Move(by=OTHER, press="takeover", told=STAFF_ONLY, mode=Mode.BOT),
+            Move(
+                by=COLLEAGUE,
+                press="takeover",
+                told="You have the thread",
+                said="takes care of this conversation",
+                card=("takes care of Ada", "took the conversation over"),
+                mode=Mode.HUMAN,
+            ),
+            Move(says="thank you"),
+        ),
+        kept=("I cannot log in, my name is Ada", "try again please", "thank you"),
     ),
 )

@@ -23,6 +23,9 @@ from tools.text import scrub, scrub_line
 UPLOAD_LIMIT_BYTES = 10 * 1024 * 1024
 UPLOAD_LASTS = timedelta(hours=24)
 
+PERSON_LIMIT_BYTES = 100 * 1024 * 1024
+"""What is kept of one person's files at a time."""
+
 COMMENT_LIMIT_CHARS = 2_000
 
 _DAY = timedelta(days=1)
@@ -174,7 +177,8 @@ class SqlDesk:
         """Keep bytes for 24 hours; saving the same id again changes nothing.
 
         Raises:
-            ToolFailed: `too_large`: more than 10 MiB.
+            ToolFailed: `too_large`: more than 10 MiB; `too_many_files`: with those that are kept of this person, more
+                than `PERSON_LIMIT_BYTES`.
         """
         if len(upload.data) > UPLOAD_LIMIT_BYTES:
             raise ToolFailed("too_large", "The file is larger than 10 MB. Ask for a smaller one.")
@@ -182,6 +186,8 @@ class SqlDesk:
         async def work(connection: AsyncConnection) -> None:
             now = self._now()
             await connection.execute(delete(uploads).where(uploads.c.tenant == tenant, uploads.c.expires_at <= now))
+            if await _kept_bytes(connection, tenant, upload) + len(upload.data) > PERSON_LIMIT_BYTES:
+                raise ToolFailed("too_many_files", "This person has sent as many files as are kept within a day.")
             row = insert(connection, uploads).values(
                 tenant=tenant,
                 id=upload.id,
@@ -320,6 +326,14 @@ async def _next_number(connection: AsyncConnection, tenant: str) -> int:
         )
     )
     return int(counted.scalar_one())
+
+
+async def _kept_bytes(connection: AsyncConnection, tenant: str, upload: Upload) -> int:
+    """The size of the other files that are kept of the same person."""
+    query = select(func.coalesce(func.sum(func.length(uploads.c.data)), 0)).where(
+        uploads.c.tenant == tenant, uploads.c.person == upload.person, uploads.c.id != upload.id
+    )
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def _opened_since(connection: AsyncConnection, tenant: str, person: str, start: datetime) -> int:

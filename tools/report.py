@@ -7,21 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.messages import ThreadKey
-from bot.ports import ReportLine, TurnRow
+from bot.ports import ReportLine, TurnRow, Unresolved
 from tools.database import Database, insert
 from tools.tables import audit, turns, votes
+from tools.unresolved import CALLED, CAME, UNANSWERED, read_unresolved
 
 MILLION = 1_000_000
 
 PASSING = ("fenced", "retried", "drained", "crashed", "undelivered", "not_ours")
 """Ends of an attempt after which the turn goes on somewhere; they take no other end's place."""
-
-UNANSWERED = frozenset({"given_up", "time_limit", "turn_budget", "limited", "undeliverable"})
-"""Ends of a question that was not answered."""
 
 _ADDED = ("calls", "input_tokens", "cached_tokens", "output_tokens", "millionths", "duration_ms")
 
@@ -161,10 +159,8 @@ class SqlTurnLog:
         cast_votes = select(votes.c.thread, votes.c.turn, votes.c.at, votes.c.value).where(
             votes.c.tenant == tenant, votes.c.at >= since, votes.c.at < until, votes.c.about == "answer"
         )
-        called = and_(audit.c.action == "human", audit.c.result == "handed_over")
-        came = and_(audit.c.action == "takeover", audit.c.result.not_like("refused%"))
-        calls = select(audit.c.target, audit.c.at, case((called, "customer"), else_="colleague").label("why")).where(
-            audit.c.tenant == tenant, audit.c.at >= since, audit.c.at < until, or_(called, came)
+        calls = select(audit.c.target, audit.c.at, case((CALLED, "customer"), else_="colleague").label("why")).where(
+            audit.c.tenant == tenant, audit.c.at >= since, audit.c.at < until, or_(CALLED, CAME)
         )
 
         async def work(connection: AsyncConnection) -> Sequence[ReportLine]:
@@ -174,6 +170,10 @@ class SqlTurnLog:
             return to_report(found, voted, came)
 
         return await self._database.read(work)
+
+    async def unresolved(self, tenant: str, since: datetime, until: datetime, limit: int) -> Sequence[Unresolved]:
+        """What got no answer or a thumb down, and what went to a human, youngest first."""
+        return await self._database.read(lambda connection: read_unresolved(connection, tenant, since, until, limit))
 
 
 def _values(row: TurnRow) -> Mapping[str, object]:

@@ -201,6 +201,10 @@ class ConsolePlatform:
         """The one person here."""
         return self._person
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Nowhere."""
+        return ""
+
     def routes(self) -> Sequence[BaseRoute]:
         """None."""
         return ()

@@ -5,15 +5,25 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import structlog
+
+from adapters.discord.permissions import PUBLIC_BOT, is_public
 from adapters.discord.places import Place, Self, Server, to_person, to_place, to_server
 from adapters.discord.rest import Refused, Rest
-from bot.messages import Person
+from bot.errors import Transient
+from bot.messages import DEFAULT_TENANT, Person
+
+log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
 MEMBER_S = 300.0
+PUBLIC_S = 300.0
+"""How long it is believed who may let the bot into servers."""
+
 _CACHED = 20_000
 _MEMBERS = 5_000
 
@@ -23,11 +33,14 @@ class Atlas:
 
     Args:
         admins: ids of roles and people who count as staff.
+        tenant_of: server -> tenant.
     """
 
-    def __init__(self, rest: Rest, admins: frozenset[str]) -> None:
+    def __init__(self, rest: Rest, admins: frozenset[str], tenant_of: Callable[[str], str]) -> None:
         self._rest = rest
         self._admins = admins
+        self._tenant_of = tenant_of
+        self._public: tuple[float, bool] | None = None
         self._channels: OrderedDict[str, Json] = OrderedDict()
         self._servers: dict[str, Json] = {}
         self._members: OrderedDict[tuple[str, str], tuple[float, Json | None]] = OrderedDict()
@@ -59,10 +72,7 @@ class Atlas:
         Raises:
             Refused: it cannot be looked at.
         """
-        known = await self._channel(channel)
-        parent = known.get("parent_id")
-        is_thread = to_place(known).kind.is_thread
-        return to_place(known, await self._channel(str(parent)) if is_thread and parent else None)
+        return to_place(await self._channel(channel))
 
     async def server(self, guild: str) -> Server:
         """Who may do what in a server."""
@@ -82,7 +92,10 @@ class Atlas:
         if not guild:
             return to_person(user, None, None, self._admins)
         member = member if member is not None else await self._member(guild, str(user["id"]))
-        return to_person(user, member, None if self._admins else await self.server(guild), self._admins)
+        if self._admins:
+            return to_person(user, member, None, self._admins)
+        person = to_person(user, member, await self.server(guild), self._admins)
+        return person if not person.is_staff or await self._is_ours(guild) else replace(person, is_staff=False)
 
     async def describe(self, guild: str, user: str) -> Person:
         """A person of whom only the id is known."""
@@ -90,6 +103,21 @@ class Atlas:
         if member is not None and "user" in member:
             return await self.person(member["user"], member, guild)
         return await self.person(await self._rest.request("GET", "/users/{user_id}", user_id=user), member or {}, guild)
+
+    async def _is_ours(self, guild: str) -> bool:
+        """Whether who manages this server may give orders to the desk: it has a tenant of its own, or nobody but the
+        bot's owner can let the bot into servers. Else anybody would be staff in a server that they made for that."""
+        if self._tenant_of(guild) != DEFAULT_TENANT:
+            return True
+        if self._public is None or time.monotonic() - self._public[0] >= PUBLIC_S:
+            try:
+                application = await self._rest.request("GET", "/applications/@me")
+            except (Refused, Transient):
+                return self._public is not None and not self._public[1]
+            self._public = time.monotonic(), is_public(application)
+            if self._public[1]:
+                log.warning("discord_public_bot", mend=PUBLIC_BOT)
+        return not self._public[1]
 
     async def _channel(self, channel: str) -> Json:
         if (known := self._channels.get(channel)) is None:

@@ -16,6 +16,7 @@ import structlog
 
 from adapters.discord.inbound import DIRECT, moment
 from adapters.discord.lanes import Job, Lanes
+from adapters.discord.places import to_kind
 from adapters.discord.reception import Reception
 from adapters.discord.rest import Refused, Rest
 from bot.errors import Transient
@@ -78,6 +79,8 @@ class Catchup:
         if joined := data.get("joined_at"):  # what was said before the bot came was not said to it
             since = max(since, datetime.fromisoformat(str(joined)).timestamp())
         for channel in (*data.get("channels", ()), *data.get("threads", ())):
+            if to_kind(channel.get("type")).is_forum:
+                continue  # what it names as its last message is a post, which is among the threads
             last = channel.get("last_message_id")
             if last and moment(str(last)).timestamp() >= since:
                 self._read(str(channel["id"]), since)

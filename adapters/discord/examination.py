@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.discord.gateway import INTENT_MISSING, RESET_IT
-from adapters.discord.permissions import VIEW_CHANNEL, in_channel, in_server, invite_url, missing
+from adapters.discord.permissions import (
+    PUBLIC_BOT,
+    VIEW_CHANNEL,
+    in_channel,
+    in_server,
+    invite_url,
+    is_public,
+    missing,
+)
 from adapters.discord.rest import Refused, Rest
 from adapters.discord.settings import DiscordSettings
 from bot.errors import Transient
@@ -41,6 +49,8 @@ async def _look(rest: Rest, settings: DiscordSettings, facts: list[str], problem
     facts.append(f"invite: {invite_url(str(application['id']))}")
     if settings.reads_messages and not int(application.get("flags") or 0) & _CONTENT_INTENT:
         problems.append(INTENT_MISSING)
+    if not settings.admins and is_public(application):
+        problems.append(PUBLIC_BOT)
     if application.get("interactions_endpoint_url"):
         problems.append(
             "The application has an Interactions Endpoint URL, so commands and buttons do not reach Frontdesk: open "

@@ -28,6 +28,11 @@ AGAIN_S = 0.05
 LIFE_S = 14.5 * 60
 """Discord forgets an interaction after fifteen minutes."""
 
+FILE_LIMIT_BYTES = 10 * 1024 * 1024
+"""What Discord takes where it does not say how much it takes."""
+
+FILE_TOO_LARGE = "The file that belongs here is larger than Discord takes, so it cannot be shown."
+
 _MESSAGE, _DEFERRED, _DEFERRED_UPDATE, _MODAL = 4, 5, 6, 9
 _CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
 _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
@@ -43,6 +48,7 @@ class Exchange:
         self.person = str(((data.get("member") or {}).get("user") or data.get("user") or {})["id"])
         self._application = str(data["application_id"])
         self._token = str(data["token"])
+        self._file_limit_bytes = int(data.get("attachment_size_limit") or FILE_LIMIT_BYTES)
         self._is_deferred = False
         self._is_told = False
 
@@ -63,6 +69,8 @@ class Exchange:
 
     async def tell(self, text: str, files: Sequence[File] = ()) -> None:
         """Tell the person something: as the answer, or by direct message when it is too late for that."""
+        if any(len(file.data) > self._file_limit_bytes for file in files):
+            text, files = f"{text}\n\n{FILE_TOO_LARGE}".strip(), ()
         bodies = [render_text(part.content) for part in to_parts(text)] or [render_text("Done.")]
         if files:
             bodies[-1]["attachments"] = [{"id": index, "filename": file.name} for index, file in enumerate(files)]
@@ -72,25 +80,25 @@ class Exchange:
     async def _say(self, body: Json, files: Sequence[File]) -> None:
         try:
             if not self._is_deferred:
-                await self._first(
-                    {"type": _MESSAGE, "data": {**body, "flags": body.get("flags", 0) | EPHEMERAL}}, files
-                )
                 self._is_deferred = self._is_told = True
+                first = {"type": _MESSAGE, "data": {**body, "flags": body.get("flags", 0) | EPHEMERAL}}
+                if not await self._first(first, files):
+                    await self._directly(body, files)
             elif self._age_s() > LIFE_S:
                 await self._directly(body, files)
             elif self._is_told:
-                flags = body.get("flags", 0) | EPHEMERAL
-                await self._send("POST", _FOLLOW_UP, {**body, "flags": flags}, files)
+                await self._send("POST", _FOLLOW_UP, body, files, EPHEMERAL)
             else:
-                await self._send("PATCH", _ORIGINAL, body, files)
+                await self._send("PATCH", _ORIGINAL, body, files, 0)
                 self._is_told = True
         except (Permanent, Transient) as failure:
             log.warning("discord_interaction_untold", reason=failure.reason)
 
-    async def _send(self, method: str, path: str, body: Json, files: Sequence[File]) -> None:
+    async def _send(self, method: str, path: str, body: Json, files: Sequence[File], flags: int) -> None:
+        sent = {**body, "flags": body.get("flags", 0) | flags}
         try:
             await self._rest.request(
-                method, path, webhook_id=self._application, webhook_token=self._token, json=body, files=files
+                method, path, webhook_id=self._application, webhook_token=self._token, json=sent, files=files
             )
         except Refused as refused:
             log.info("discord_interaction_over", code=refused.code)

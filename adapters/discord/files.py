@@ -37,7 +37,7 @@ class Files:
             upload = await self._desk.read_upload(ref["tenant"], ref["upload"])
             if upload is None:
                 raise ToolFailed("gone", _GONE)
-            return _within(upload.data, max_bytes)
+            return _within(upload.data if len(upload.data) <= max_bytes else None)
         if attachment.size_bytes > max_bytes:
             raise ToolFailed("too_large", _TOO_LARGE)
         try:
@@ -48,7 +48,7 @@ class Files:
             raise ToolFailed("unavailable", _UNAVAILABLE) from failure
         if status != 200:
             raise ToolFailed("gone", _GONE)
-        return _within(data, max_bytes)
+        return _within(data)
 
     async def keep(self, url: str, max_bytes: int) -> bytes:
         """The bytes of a file of a form or command, to be kept with us.
@@ -62,7 +62,7 @@ class Files:
             raise ToolFailed("unavailable", _UNAVAILABLE) from failure
         if status != 200:
             raise ToolFailed("gone", _GONE)
-        return _within(data, max_bytes)
+        return _within(data)
 
     async def _fresh(self, ref: dict[str, str]) -> str:
         """The address of a file as its message tells it at this moment."""
@@ -80,7 +80,7 @@ class Files:
                 return str(file["url"])
         raise ToolFailed("gone", _GONE)
 
-    async def _download(self, url: str, max_bytes: int) -> tuple[int, bytes]:
+    async def _download(self, url: str, max_bytes: int) -> tuple[int, bytes | None]:
         """Read from Discord's own file servers, and follow no address to another place."""
         parts = urlsplit(url)
         is_local = self._settings.api_url.startswith("http://")
@@ -89,7 +89,7 @@ class Files:
         return await self._rest.read(url, max_bytes)
 
 
-def _within(data: bytes, max_bytes: int) -> bytes:
-    if len(data) > max_bytes:
+def _within(data: bytes | None) -> bytes:
+    if data is None:
         raise ToolFailed("too_large", _TOO_LARGE)
     return data

@@ -90,7 +90,7 @@ def to_message(message: Json, place: Place, key: ThreadKey, author: Person, me: 
         text="\n".join(part for part in (quoted, text) if part),
         audience=place.audience,
         attachments=to_attachments(message),
-        opens=not place.guild or (place.in_forum and str(message["id"]) == place.id),
+        opens=not place.guild,
         mentions_bot=by_us or is_mentioned(message, me),
         mentions_people=bool(others) or by_person,
     )
@@ -104,9 +104,13 @@ def is_mentioned(message: Json, me: Self) -> bool:
 
 
 def to_edit(message: Json, key: ThreadKey, author: Person, me: Self) -> MessageEdited | None:
-    """A message has another text; nothing when the event is about something else, such as a preview."""
+    """A message has another text; nothing when the event is about something else, such as a preview.
+
+    Where messages without a mention are hidden from the bot, one whose mention was taken out comes with neither text
+    nor files: what it reads is not known, and what it read is kept.
+    """
     edited = message.get("edited_timestamp")
-    if not edited or "content" not in message:
+    if not edited or not (message.get("content") or ("content" in message and any(files_of(message)))):
         return None
     quoted = _quoted(message, me)
     text = plain(message["content"], message, me)
@@ -152,8 +156,8 @@ def plain(text: str, message: Json, me: Self) -> str:
 
 
 def to_command_text(text: str) -> str:
-    """What follows `/support`: people are written `@ID`."""
-    return re.sub(r"<@!?(\d+)>", r"@\1", text).strip()
+    """What follows `/support`: people are written `@ID`; a name that is no mention is nobody."""
+    return re.sub(r"^(\S+\s+)@(?!\d+$)(\S+)$", r"\1\2", re.sub(r"<@!?(\d+)>", r"@\1", text).strip())
 
 
 def to_attachments(message: Json) -> tuple[Attachment, ...]:

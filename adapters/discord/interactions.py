@@ -22,6 +22,7 @@ from adapters.discord.posts import Posts
 from adapters.discord.questions import Questions
 from adapters.discord.render import (
     Pressed,
+    custom_ids,
     parse_custom_id,
     render_modal,
     render_receipt_form,
@@ -51,6 +52,7 @@ T = TypeVar("T")
 CLAIM_S = 900.0
 SOON_S = 1.0
 
+FAILED = "This does not work at the moment."
 NOT_HERE = "This button does not belong here any more. Please write your question again."
 NOT_YOURS = "This button is for the person who was answered."
 FORM_OVER = "This form is not open any more. Ask again, and you are offered a new one."
@@ -84,7 +86,10 @@ class Interactions:
             await exchange.tell(BUSY)
         except Permanent as failure:
             log.warning("discord_interaction_failed", reason=failure.reason)
-            await exchange.tell("This does not work at the moment.")
+            await exchange.tell(FAILED)
+        except Exception as failure:  # whatever is wrong with it, a person looks at a wheel that turns
+            log.error("discord_interaction_failed", exc_info=failure)
+            await exchange.tell(FAILED)
 
     async def _dispatch(self, exchange: Exchange, data: Json) -> None:
         inner = data.get("data") or {}
@@ -100,8 +105,16 @@ class Interactions:
                 await self._questions.about(exchange, data)
             case 3 | 5:
                 pressed = parse_custom_id(str(inner["custom_id"]))
-                if pressed is not None and (work := self._works(data["type"]).get(pressed.what)) is not None:
-                    await work(exchange, data, pressed)
+                if data["type"] == _COMPONENT and not _stands(data):
+                    await exchange.tell(NOT_HERE)
+                    return
+                work = self._works(data["type"]).get(pressed.what) if pressed is not None else None
+                if pressed is None or work is None:
+                    await exchange.tell(NOT_HERE if data["type"] == _COMPONENT else FORM_OVER)
+                    return
+                await work(exchange, data, pressed)
+            case _:
+                await exchange.tell(FAILED)
 
     def _works(self, kind: int) -> dict[str, Callable[[Exchange, Json, Pressed], Coroutine[None, None, None]]]:
         if kind == _MODAL:
@@ -190,7 +203,7 @@ class Interactions:
 
     async def _go_private(self, exchange: Exchange, key: ThreadKey, place: Place, author: Person) -> None:
         """Move a conversation into a private thread; whoever writes in the old one begins another conversation."""
-        current = await self._threads.place(key)
+        current = await self._threads.register.place(key)
         if current is not None and current.private:
             await exchange.tell(f"This conversation goes on in <#{current.channel}>.")
             return
@@ -202,7 +215,7 @@ class Interactions:
             return
         if place.kind.is_thread:
             other = ThreadKey(platform=PLATFORM, space=key.space, channel=key.channel, root=exchange.id)
-            await self._threads.forget(place.id, other)
+            await self._threads.register.part(place.id, key, other)
         greeting = f"<@{author.id}> Here only you and the team read along. What was said so far is known; please go on."
         await self._posts.greet(private.channel, greeting, author.id, exchange.id)
         await exchange.tell(f"This conversation goes on in <#{private.channel}>.")
@@ -260,7 +273,7 @@ class Interactions:
 
     async def _audience(self, thread: ThreadKey) -> Audience:
         """Who reads along where a conversation goes on."""
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         if thread.space == DIRECT or (place is not None and place.private and not place.is_thread):
             return Audience.DIRECT
         return Audience.PRIVATE if place is not None and place.private else Audience.PUBLIC
@@ -277,6 +290,11 @@ async def _soon(looking: Awaitable[T]) -> T:
             return await looking
     except TimeoutError:
         raise Transient("store_slow") from None
+
+
+def _stands(data: Json) -> bool:
+    """Whether the button that was pressed is one of those below its message."""
+    return str(data["data"]["custom_id"]) in custom_ids(data["message"].get("components", ()))
 
 
 def _is_of_server(thread: str, data: Json) -> bool:

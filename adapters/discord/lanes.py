@@ -19,6 +19,10 @@ LANE_LIMIT = 1_000
 """Jobs that may wait in a lane; what comes after them is done by one job that stands for them all."""
 
 
+STOP_S = 2.5
+"""How long what was promised may take at a stop."""
+
+
 class Lanes:
     """One queue for each channel: what happened there is taken in the order in which it happened.
 
@@ -30,6 +34,7 @@ class Lanes:
         self._overflowed = overflowed
         self._waiting: dict[str, deque[tuple[float, Job]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._promised: set[asyncio.Task[None]] = set()
 
     @property
     def depth(self) -> int:
@@ -54,14 +59,23 @@ class Lanes:
         self._waiting[lane] = deque([(time.time(), job)])
         self.spawn(self._drain(lane))
 
-    def spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Do this beside everything else."""
         task = asyncio.ensure_future(_guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def promise(self, work: Awaitable[None]) -> None:
+        """Do this beside everything else, and to its end also at a stop: nobody can read it again."""
+        task = self.spawn(work)
+        self._promised.add(task)
+        task.add_done_callback(self._promised.discard)
 
     async def aclose(self) -> None:
-        """Stop at once; what was not taken is read again by the catch-up of the next session."""
+        """Stop, soon; what was not taken is read again by the catch-up of the next session."""
+        if self._promised:
+            await asyncio.wait(self._promised, timeout=STOP_S)
         await end(*self._tasks)
         self._waiting.clear()
 

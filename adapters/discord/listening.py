@@ -24,7 +24,7 @@ from adapters.discord.reception import Reception
 from adapters.discord.rest import Refused, Rest
 from adapters.discord.threads import Threads
 from bot.errors import Transient
-from bot.ports import Intake, Resources
+from bot.ports import Figures, Intake, Resources
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Listening:
             case "GUILD_CREATE":
                 self._lanes.put("catchup", lambda: self._catchup.guild(data))
             case "INTERACTION_CREATE":
-                self._lanes.spawn(self._interactions.take(data))
+                self._lanes.promise(self._interactions.take(data))
             case "MESSAGE_CREATE":
                 channel = str(data["channel_id"])
                 if not data.get("guild_id") and not data["author"].get("bot"):
@@ -103,11 +103,15 @@ class Listening:
             await asyncio.sleep(ALIVE_EVERY_S)
 
     def late(self) -> str:
-        """Whether what was heard or missed waits for too long, in a few words; tells the gauges, too."""
+        """Whether what was heard or missed waits for too long, in a few words."""
+        return lateness(self._lanes.taken_until, self._lanes.depth, self._catchup.pending)
+
+    def backlog(self) -> Figures:
+        """How much was heard and is not taken yet, and how much is to be read again; tells the gauges, too."""
         events, channels = self._lanes.depth, self._catchup.pending
         WAITING.set(events)
         BEHIND.set(channels)
-        return lateness(self._lanes.taken_until, events, channels)
+        return {"events_waiting": events, "channels_behind": channels}
 
     async def aclose(self) -> None:
         """Stop; what was not taken is read again by the next session."""

@@ -32,6 +32,13 @@ NUMBER = sum(NEEDED.values())
 _IN_FORUM = ("View Channels", "Manage Messages", "Attach Files", "Read Message History", "Send Messages in Threads")
 _KINDS = (0, 5, 15, 16)
 
+PUBLIC_BOT = (
+    "Anybody may let this bot into a server of theirs, so who manages a server is no colleague: nobody may use "
+    "`/support` where no tenant is set. Set ADMINS_DISCORD to the ids of your team's roles or people. Or open "
+    "https://discord.com/developers/applications, choose the application, set Installation, Install Link to None, and "
+    "switch Bot, Public Bot off; then take the bot out of servers that are not yours."
+)
+
 
 def invite_url(application: str) -> str:
     """Where somebody who manages a server lets the bot in, with exactly what it needs."""
@@ -39,6 +46,11 @@ def invite_url(application: str) -> str:
         f"https://discord.com/oauth2/authorize?client_id={application}"
         f"&scope=bot%20applications.commands&permissions={NUMBER}"
     )
+
+
+def is_public(application: Json) -> bool:
+    """Whether anybody who manages a server can let the bot in ("Public Bot")."""
+    return bool(application.get("bot_public", True))
 
 
 def in_server(roles: Iterable[Json], member_roles: Iterable[str], guild: str) -> int:

@@ -46,14 +46,12 @@ class Place:
         id: the channel, thread or direct conversation.
         guild: the server; empty for direct messages.
         parent: the channel that a thread belongs to; empty for anything else.
-        in_forum: the thread is a post of a forum.
     """
 
     id: str
     kind: Kind
     guild: str = ""
     parent: str = ""
-    in_forum: bool = False
 
     @property
     def audience(self) -> Audience:
@@ -92,15 +90,14 @@ def to_kind(number: object) -> Kind:
         return Kind.TEXT
 
 
-def to_place(channel: Json, parent: Json | None = None) -> Place:
-    """A channel as the API describes it; for a thread with its parent."""
+def to_place(channel: Json) -> Place:
+    """A channel as the API describes it."""
     kind = to_kind(channel["type"])
     return Place(
         id=str(channel["id"]),
         kind=kind,
         guild=str(channel.get("guild_id") or ""),
         parent=str(channel.get("parent_id") or "") if kind.is_thread else "",
-        in_forum=parent is not None and to_kind(parent["type"]).is_forum,
     )
 
 

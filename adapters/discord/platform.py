@@ -14,16 +14,16 @@ from adapters.discord.inbound import DIRECT, PLATFORM
 from adapters.discord.limits import Limits
 from adapters.discord.listening import Listening
 from adapters.discord.posts import Posts
-from adapters.discord.pulse import measure
+from adapters.discord.pulse import measure, sum_up
 from adapters.discord.reader import Reader
 from adapters.discord.reply import DiscordReply
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings, read_settings
 from adapters.discord.threads import Threads
-from bot.errors import Transient
+from bot.errors import Unwell
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
-from bot.ports import Card, Examination, Form, Intake, Lease, Resources
-from bot.tasks import end
+from bot.ports import Card, Examination, Figures, Form, Intake, Lease, Resources
+from bot.tasks import end, to_the_end
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -49,7 +49,7 @@ class DiscordPlatform:
         self._resources = resources
         self._rest = Rest(settings, Limits(resources.state.within("limits"), resources.waited))
         self._threads = Threads(self._rest, resources, keep_s=settings.keep_s)
-        self._atlas = Atlas(self._rest, settings.admins)
+        self._atlas = Atlas(self._rest, settings.admins, resources.tenant_of)
         self._reader = Reader(self._rest, self._atlas, self._threads)
         self._files = Files(self._rest, settings, resources.desk)
         self._posts = Posts(
@@ -80,9 +80,12 @@ class DiscordPlatform:
             await gateway.run()
         finally:
             self._gateway = self._listening = None
-            await end(beat)
-            await listening.aclose()
-            await self.aclose()
+            await to_the_end(self._close(beat, listening))
+
+    async def _close(self, beat: asyncio.Task[None], listening: Listening) -> None:
+        await end(beat)
+        await listening.aclose()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close connections; a later request opens others."""
@@ -124,20 +127,29 @@ class DiscordPlatform:
         """Look a person up."""
         return await self._atlas.describe("" if space == DIRECT else space, person_id)
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members open the conversation; a direct one is its customer's alone."""
+        return await self._posts.link(thread)
+
     def routes(self) -> Sequence[BaseRoute]:
         """Nothing: everything comes through the gateway."""
         return ()
 
-    async def ping(self) -> None:
-        """Whether the gateway brings events and they are taken, if it is this process that holds a session."""
+    async def ping(self) -> Figures:
+        """Whether the gateway brings events and they are taken; only a process that holds a session is asked.
+
+        Raises:
+            Unwell: it does not, or they wait too long.
+        """
         gateway, listening = self._gateway, self._listening
         if gateway is None or listening is None:
-            return
-        measure(gateway.serves, gateway.pulses())
-        late = listening.late()
-        gateway.ping()
-        if late:
-            raise Transient(late)
+            raise Unwell("discord_connecting", {})
+        serves, pulses = gateway.serves, gateway.pulses()
+        measure(serves, pulses)
+        figures = {**sum_up(serves, pulses), **listening.backlog()}
+        if trouble := gateway.trouble() or listening.late():
+            raise Unwell(trouble, figures)
+        return figures
 
     async def examine(self) -> Examination:
         """Look at the token, the intents, the servers and what the bot may do in their channels."""

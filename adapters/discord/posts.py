@@ -1,7 +1,12 @@
-"""What the desk itself posts: sentences, cards for the team, ways to a form; and what it takes off the screen."""
+"""What the desk itself posts: sentences, cards for the team, ways to a form; and what it takes off the screen.
+
+Where a filter of the server lets the words of a post not stand, others stand there that say so, or the person reads
+them directly; a filter that takes these, too, is told to whoever asked for the post.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +15,18 @@ import msgspec
 import structlog
 
 from adapters.discord.inbound import DIRECT
-from adapters.discord.render import link_to, nonce, render_card, render_offer, render_text, to_parts
+from adapters.discord.render import (
+    HELD_BACK,
+    MILD_CARD,
+    MILD_TITLE,
+    link_to,
+    nonce,
+    render_card,
+    render_mild_offer,
+    render_offer,
+    render_text,
+    to_parts,
+)
 from adapters.discord.rest import ARCHIVED, EDITED_TOO_OFTEN, NO_PERMISSION, UNKNOWN_MESSAGE, Refused, Rest
 from adapters.discord.threads import Threads, is_closed
 from bot.conversation import UserTurn
@@ -77,7 +93,8 @@ class Posts:
         if await self._state.get(said) is not None:
             return
         for index, part in enumerate(to_parts(text)):
-            await self._post_in(thread, render_text(part.content), nonce("say", thread, key, index))
+            body, mild = render_text(part.content), render_text(HELD_BACK)
+            await self._post_in(thread, body, nonce("say", thread, key, index), mild=mild)
         await self._state.set(said, b"1", ttl_s=self._keep_s)
 
     async def offer(self, thread: ThreadKey, person: Person, form: Form) -> None:
@@ -92,7 +109,8 @@ class Posts:
             return
         try:
             when = int(time.time() // OFFER_AGAIN_S)
-            await self._post_in(thread, render_offer(form, person.id), nonce("offer", form.id, when), person.id)
+            body, mild = render_offer(form, person.id), render_mild_offer(form, person.id)
+            await self._post_in(thread, body, nonce("offer", form.id, when), person.id, mild=mild)
         except BaseException:
             await self._state.delete(f"offered/{form.id}")
             raise
@@ -118,18 +136,31 @@ class Posts:
             if kept is None
             else msgspec.structs.replace(msgspec.json.decode(kept, type=ShownCard), thread=str(card.thread))
         )
-        where = await self._threads.place(card.thread)
-        guild = "" if card.thread.space == DIRECT else card.thread.space
-        link = link_to(guild, where.channel) if where is not None and guild else ""
-        body = render_card(card, digest, link)
+        link = await self.link(card.thread)
+        try:
+            await self._show(shown, digest, card.key, render_card(card, digest, link))
+        except Refused as refused:
+            if not refused.is_filtered:
+                raise
+            log.warning("discord_card_filtered", code=refused.code)
+            mild = dataclasses.replace(card, title=MILD_TITLE, text=MILD_CARD)
+            await self._show(shown, digest, card.key, render_card(mild, digest, link))
+
+    async def _show(self, shown: ShownCard, digest: str, key: str, body: Json) -> None:
+        """Change a card that stands, or post it."""
         if shown.message:
-            if await self._changed(channel, shown.message, body):
+            if await self._changed(shown.channel, shown.message, body):
                 await self._keep_card(digest, shown)
                 return
             shown = msgspec.structs.replace(shown, message="", generation=shown.generation + 1)
         await self._keep_card(digest, shown)  # before it is posted: its buttons work from the first moment
-        message = await self.post(channel, body, nonce("card", channel, card.key, shown.generation))
+        message = await self.post(shown.channel, body, nonce("card", shown.channel, key, shown.generation))
         await self._keep_card(digest, msgspec.structs.replace(shown, message=message))
+
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members of a server open a conversation; empty for a direct one, and while it has no place."""
+        where = await self._threads.register.place(thread)
+        return link_to(thread.space, where.channel) if where is not None and thread.space != DIRECT else ""
 
     async def card(self, digest: str) -> ShownCard | None:
         """A card by the digest that its buttons carry."""
@@ -142,18 +173,32 @@ class Posts:
         Raises:
             Transient, Permanent: they were not told.
         """
-        place = await self._threads.place(thread)
-        channel = place.channel if place is not None and place.private else await self._threads.dm(person)
+        place = await self._threads.register.place(thread)
+        channel = place.channel if place is not None and place.private else ""
         for part in to_parts(text):
-            await self.post(channel, render_text(part.content, addressee=person))
+            body = render_text(part.content, addressee=person)
+            if not channel or not await self._stands(channel, body):
+                await self.post(await self._threads.dm(person), body)
 
     async def greet(self, channel: str, text: str, person: str, name: str) -> None:
         """Post the first words of a private thread, which call the person there."""
-        await self.post(channel, render_text(text, addressee=person), nonce("greet", name))
+        if not await self._stands(channel, render_text(text, addressee=person), nonce("greet", name)):
+            await self._stands(channel, render_text(f"<@{person}>", addressee=person), nonce("call", name))
+
+    async def reply(self, channel: str, message: str, person: str, text: str) -> None:
+        """Tell the author of a message something below it, else directly.
+
+        Raises:
+            Transient, Permanent: they were not told.
+        """
+        body = render_text(text, addressee=person)
+        below = {**body, "message_reference": {"message_id": message, "fail_if_not_exists": False}}
+        if not await self._stands(channel, below, nonce("told", message)):
+            await self.post(await self._threads.dm(person), body, nonce("told", message, "directly"))
 
     async def delete(self, thread: ThreadKey, message: str) -> bool:
         """Take a person's message off the screen; whether it is gone."""
-        place = await self._threads.place(thread)
+        place = await self._threads.register.place(thread)
         channels = dict.fromkeys(([place.channel] if place else []) + [thread.channel])
         if message == thread.root:  # it stands in the channel that the thread belongs to
             channels = dict.fromkeys(reversed(channels))
@@ -190,21 +235,41 @@ class Posts:
         message = await self._rest.request("POST", _POST, channel_id=channel, json={**body, **named})
         return str(message["id"])
 
-    async def _post_in(self, thread: ThreadKey, body: Json, name: str, person: str = "") -> None:
+    async def _stands(self, channel: str, body: Json, name: str = "") -> bool:
+        """Post a message; false where the place is closed or a filter takes the words."""
+        try:
+            await self.post(channel, body, name)
+        except Refused as refused:
+            if not refused.is_filtered and not is_closed(refused):
+                raise
+            log.warning("discord_not_posted_here", code=refused.code)
+            return False
+        return True
+
+    async def _post_in(self, thread: ThreadKey, body: Json, name: str, person: str = "", *, mild: Json) -> None:
         """Post in a conversation, wherever it can go on.
+
+        Args:
+            mild: what stands there when a filter takes the words of `body`, which the person is told directly only
+                when it takes these, too.
 
         Raises:
             Permanent: nowhere.
         """
-        asker, question = await self._asked(thread) if await self._threads.place(thread) is None else ("", "")
+        asker, question = await self._asked(thread) if await self._threads.register.place(thread) is None else ("", "")
         place = await self._threads.open(thread, person or asker, question)
         while True:  # a thread, its channel, direct messages
             try:
                 await self.post(place.channel, body, name)
             except Refused as refused:
+                who = person or (await self._asked(thread))[0]
+                if refused.is_filtered:
+                    log.warning("discord_words_filtered", code=refused.code)
+                    if not await self._stands(place.channel, mild, nonce("mild", name)):
+                        await self.post(await self._threads.dm(who), body, nonce("directly", name))
+                    return
                 if not is_closed(refused):
                     raise
-                who = person or (await self._asked(thread))[0]
                 place = await self._threads.elsewhere(thread, place, who, refused)
             else:
                 return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from discord.gateway import DiscordWebSocket
 from prometheus_client import Gauge
+
+from bot.ports import Figures
 
 LATENCY = Gauge(
     "frontdesk_discord_latency_seconds", "From a heartbeat to its acknowledgement; infinite while not heard.", ["shard"]
@@ -61,6 +64,19 @@ def measure(wanted: Collection[int], pulses: Mapping[int, Pulse]) -> None:
         LATENCY.labels(shard=str(shard)).set(pulse.latency_s)
         HEARTBEAT.labels(shard=str(shard)).set(pulse.age_s)
     SHARDS_MISSING.set(sum(1 for shard in wanted if shard not in pulses or not pulses[shard].is_felt))
+
+
+def sum_up(wanted: Collection[int], pulses: Mapping[int, Pulse]) -> Figures:
+    """The same in short: the slowest and the oldest of all shards; what is not known is left out."""
+    felt = sum(1 for shard in wanted if shard in pulses and pulses[shard].is_felt)
+    figures: dict[str, float | str] = {"shards": f"{felt}/{len(wanted)}"}
+    latency_s = max((pulse.latency_s for pulse in pulses.values()), default=math.inf)
+    age_s = max((pulse.age_s for pulse in pulses.values()), default=math.inf)
+    if math.isfinite(latency_s):
+        figures["latency_ms"] = round(latency_s * 1_000)
+    if math.isfinite(age_s):
+        figures["heartbeat_age_s"] = round(age_s, 1)
+    return figures
 
 
 def trouble(wanted: Collection[int], pulses: Mapping[int, Pulse]) -> str:

@@ -9,11 +9,12 @@ from adapters.discord.callers import BUSY, Callers, inputs, options
 from adapters.discord.exchange import Exchange
 from adapters.discord.files import Files
 from adapters.discord.inbound import PLATFORM, moment, plain, to_attachments, to_kept_attachment
+from adapters.discord.register import Origin
 from adapters.discord.render import Pressed
-from adapters.discord.threads import Origin, Threads
+from adapters.discord.threads import Threads
 from bot.errors import ToolFailed
 from bot.messages import Attachment, Audience, IncomingMessage, Person, ThreadKey
-from bot.ports import Resources, Upload, Verdict
+from bot.ports import Outcome, Resources, Upload, Verdict
 
 Json = dict[str, Any]
 
@@ -23,9 +24,12 @@ ASKED_HERE = "Thank you. The answer comes here."
 ASKED_THREAD = "Thank you. The answer comes in a thread of this channel."
 ASKED_PRIVATE = "Thank you. The answer comes in a private thread; you will be mentioned there."
 
+NOT_HERE = "This cannot be answered here. Please ask in another channel, or write to me in a direct message."
+
 _FILE_TROUBLE = {
     "too_large": "This file is larger than 10 MB. Please choose a smaller one.",
     "gone": "This file could not be read. Please send it again.",
+    "too_many_files": "You have sent as many files today as I can keep. Please try again tomorrow.",
     "unavailable": "Files cannot be read at the moment. Please try again in a few minutes.",
 }
 
@@ -65,7 +69,7 @@ class Questions:
         if not here:
             private = private or (await self._resources.channel_rules(key)).private
             audience = Audience.PRIVATE if private else Audience.PUBLIC
-            await self._threads.begin(key, Origin(person=author.id, private=private, asks=True))
+            await self._threads.register.begin(key, Origin(person=author.id, private=private, asks=True))
         try:
             attachments = [await self._kept(file, key, author) for file in files]
         except ToolFailed as failed:
@@ -85,7 +89,7 @@ class Questions:
         )
         outcome = await self._callers.bring(event)
         told = ASKED_HERE if here else ASKED_PRIVATE if private else ASKED_THREAD
-        await exchange.tell(told if outcome.verdict is Verdict.STORED else outcome.text or BUSY)
+        await exchange.tell(_told(outcome, told))
 
     async def about(self, exchange: Exchange, data: Json) -> None:
         """A question about somebody's message, chosen from its menu; Discord gives its content with it."""
@@ -116,7 +120,7 @@ class Questions:
         )
         outcome = await self._callers.bring(event)
         told = ASKED_HERE if place.kind.is_thread or not place.guild else ASKED_THREAD
-        await exchange.tell(told if outcome.verdict is Verdict.STORED else outcome.text or BUSY)
+        await exchange.tell(_told(outcome, told))
 
     async def receipt(self, exchange: Exchange, data: Json, pressed: Pressed) -> None:
         """A receipt that was handed in by a form."""
@@ -154,3 +158,13 @@ class Questions:
             ),
         )
         return attachment
+
+
+def _told(outcome: Outcome, taken: str) -> str:
+    """What became of a question; `taken` when it is going to be answered."""
+    match outcome.verdict:
+        case Verdict.STORED | Verdict.DUPLICATE:
+            return taken
+        case Verdict.IGNORED:  # this channel's rule is that nothing in it is for us
+            return NOT_HERE
+    return outcome.text or BUSY

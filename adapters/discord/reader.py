@@ -61,12 +61,12 @@ class Reader:
             replies_to: a message of a conversation that had to stay in a channel, if it is one.
         """
         if place.kind.is_thread:
-            key = to_key(place, root, await self._threads.conversation(place.id))
-            await self._threads.meet(key, place.id, private=not place.audience.is_overheard)
+            key = to_key(place, root, await self._threads.register.conversation(place.id, root))
+            await self._threads.register.meet(key, place.id, private=not place.audience.is_overheard)
             return key
-        known = await self._threads.conversation_of(replies_to) if replies_to and place.guild else None
+        known = await self._threads.register.conversation_of(replies_to) if replies_to and place.guild else None
         if known is not None and root != replies_to:
-            await self._threads.note(root, known)
+            await self._threads.register.note(root, known)
         return to_key(place, root, known)
 
     async def place(self, channel: str) -> Place | None:
@@ -83,7 +83,7 @@ class Reader:
         Raises:
             Refused, Transient: it cannot be read.
         """
-        where = await self._threads.place(thread)
+        where = await self._threads.register.place(thread)
         if thread.space == DIRECT or where is None or not where.is_thread or not before.isdecimal():
             return ()
         read = await self._rest.request(

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from adapters.discord.inbound import PLATFORM, to_deletion
+from adapters.discord.inbound import to_deletion
 from adapters.discord.posts import Posts
 from adapters.discord.reader import Reader
-from adapters.discord.render import nonce, render_text
-from adapters.discord.threads import Origin, Threads
+from adapters.discord.register import Origin
+from adapters.discord.threads import Threads
 from bot.errors import Permanent, Transient
 from bot.messages import Audience, Event, IncomingMessage
 from bot.ports import Intake, Outcome, SharedState, Verdict
@@ -54,10 +54,11 @@ class Reception:
 
     async def _take(self, event: IncomingMessage, channel: str) -> None:
         thread, author = event.thread, event.author
-        begins = event.mentions_bot and thread.channel == channel and thread.root == event.message_id
+        is_first = thread.channel == channel and thread.root == event.message_id
+        begins = is_first and (event.mentions_bot or await self._again(lambda: self._threads.hears_all(thread)))
         is_overheard = event.audience.is_overheard
         if begins:
-            await self._again(lambda: self._threads.begin(thread, Origin(person=author.id)))
+            await self._again(lambda: self._threads.register.begin(thread, Origin(person=author.id)))
             if await self._again(lambda: self._threads.goes_private(thread)):
                 event = replace(event, audience=Audience.PRIVATE)
         outcome = await self.bring(event)
@@ -114,13 +115,11 @@ class Reception:
                 tries += 1
 
     async def _tell(self, channel: str, event: IncomingMessage, text: str) -> None:
-        """Tell an author why a message was not taken: not often, and without a mention of anybody else."""
+        """Tell an author why a message was not taken: not often."""
         who = f"told/{channel}/{event.author.id}"
         try:
             if not await self._state.compare_and_set(who, None, b"1", ttl_s=TOLD_S):
                 return
-            body = render_text(text, addressee=event.author.id)
-            body["message_reference"] = {"message_id": event.message_id, "fail_if_not_exists": False}
-            await self._posts.post(channel, body, nonce(PLATFORM, "told", event.message_id))
+            await self._posts.reply(channel, event.message_id, event.author.id, text)
         except (Permanent, Transient) as failure:
             log.info("discord_not_told", reason=failure.reason)

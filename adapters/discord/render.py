@@ -26,8 +26,20 @@ PARTS_LIMIT = 5
 """A longer answer ends in a file: nobody reads thirty messages."""
 
 TITLE_LIMIT_CHARS = 80
+PLAIN_TITLE = "Support"
+"""What a thread is called whose question gives no name, or none that a filter of the server lets stand."""
+
 FILE_NAME = "answer.md"
 _REST = "The rest of this answer is in the file."
+
+HELD_BACK = "This server's filters held back what I wrote. Please write to me in a direct message, or tell a moderator."
+"""What stands in the place of words that a filter of the server lets not stand."""
+
+MILD_TITLE = "A conversation needs you"
+MILD_CARD = (
+    "This server's filters held back what this card says: open the conversation. So that it does not happen again "
+    "exempt the bot's role in Server Settings, AutoMod."
+)
 
 MARK = "fd1"
 """What every custom id of ours begins with; the number is the layout's."""
@@ -118,6 +130,12 @@ def render_offer(form: Form, person: str) -> Json:
     body = render_text(f"<@{person}> {form.title}: what you type there is seen by nobody else.", addressee=person)
     button = _button(_PRIMARY, custom_id("form", form.id), label=form.title[:80])
     return {**body, "components": [{"type": _ROW, "components": [button]}]}
+
+
+def render_mild_offer(form: Form, person: str) -> Json:
+    """The same way with no words that a filter could take."""
+    button = _button(_PRIMARY, custom_id("form", form.id), label="Open")
+    return {**render_text(f"<@{person}>", addressee=person), "components": [{"type": _ROW, "components": [button]}]}
 
 
 def render_modal(form_id: str, title: str, fields: Mapping[str, str]) -> Json:
@@ -244,7 +262,7 @@ def link_to(guild: str, channel: str) -> str:
 def title_of(text: str) -> str:
     """What a thread is called: the first words of the question, with nothing in it that means something to Discord."""
     words = " ".join(re.sub(r"<[^<>]*>|https?://\S+|[@#<>`*_~|\[\]\\]", " ", text).split())
-    return clipped(words, TITLE_LIMIT_CHARS) or "Support"
+    return clipped(words, TITLE_LIMIT_CHARS) or PLAIN_TITLE
 
 
 def clipped(text: str, limit_chars: int) -> str:

@@ -17,8 +17,9 @@ import aiohttp
 import orjson
 import yarl
 from discord.errors import DiscordException, HTTPException, LoginFailure, RateLimited
-from discord.http import HTTPClient, Route
+from discord.http import HTTPClient, Ratelimit, Route
 
+from adapters.discord.bucket import Bucket
 from adapters.discord.limits import Limits
 from adapters.discord.settings import API_URL, DiscordSettings
 from bot.errors import Permanent, Transient
@@ -34,10 +35,18 @@ EDITED_TOO_OFTEN = 30_046
 ANSWERED = 40_060
 NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED = 50_001, 50_013, 50_007, 50_083
 THREAD_EXISTS, THREAD_LOCKED = 160_004, 160_005
-AUTOMOD, LINK_FILTER = 200_000, 240_000
+SLOW_MODE = 20_016
+AUTOMOD, AUTOMOD_TITLE, LINK_FILTER = 200_000, 200_001, 240_000
 
-_NAMES = {AUTOMOD: "discord_blocked_by_automod", LINK_FILTER: "discord_blocked_by_link_filter"}
+_NAMES = {
+    AUTOMOD: "discord_blocked_by_automod",
+    AUTOMOD_TITLE: "discord_blocked_by_automod",
+    LINK_FILTER: "discord_blocked_by_link_filter",
+}
 """What an operator can mend is named; the other numbers stand in Discord's documentation."""
+
+SLOW_S = 30.0
+"""How long to wait in a channel with slow mode that does not say how long."""
 
 _EXEMPT = ("/interactions/", "/webhooks/")
 """Routes that the limit for all routes does not count, and whose buckets are one interaction's own."""
@@ -50,6 +59,11 @@ class Refused(Permanent):
         super().__init__(_NAMES.get(code, f"discord_{code or status}"))
         self.status = status
         self.code = code
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter of the server lets these words not stand; others it may."""
+        return self.code in _NAMES
 
 
 class Client(HTTPClient):
@@ -67,6 +81,11 @@ class Client(HTTPClient):
         self._limits = limits
         # Its warnings quote addresses, and those of interactions hold tokens; `Limits` tells the same without.
         logging.getLogger("discord.http").setLevel(logging.ERROR)
+
+    def get_ratelimit(self, key: str) -> Ratelimit:
+        """The bucket of this name: one of ours, made when it is first asked for."""
+        self._buckets.setdefault(key, Bucket(self.max_ratelimit_timeout))
+        return super().get_ratelimit(key)
 
     async def request(self, route: Route, **options: Any) -> Any:
         """Send a request to where the settings say the interface is."""
@@ -151,8 +170,10 @@ class Rest:
         except (DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise to_error(error) from error
 
-    async def read(self, url: str, max_bytes: int) -> tuple[int, bytes]:
-        """Read a file of Discord's, without the token: the status, and at most one byte more than `max_bytes`.
+    async def read(self, url: str, max_bytes: int) -> tuple[int, bytes | None]:
+        """Read a file of Discord's, without the token: the status, and the bytes unless they are more than `max_bytes`.
+
+        What says that it is larger is not read; what does not say so is read up to the limit and let go of.
 
         Raises:
             Transient: it cannot be reached.
@@ -160,16 +181,19 @@ class Rest:
         try:
             async with (
                 asyncio.timeout(REQUEST_S),
-                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-                session.get(url, allow_redirects=False) as response,
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as session,
+                session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
             ):
+                if response.status != 200:
+                    return response.status, b""
+                if (response.content_length or 0) > max_bytes:
+                    return response.status, None
                 data = bytearray()
-                if response.status == 200:
-                    async for chunk in response.content.iter_chunked(64 * 1024):
-                        data += chunk
-                        if len(data) > max_bytes:
-                            break
-                return response.status, bytes(data[: max_bytes + 1])
+                async for chunk in response.content.iter_chunked(64 * 1024):
+                    data += chunk
+                    if len(data) > max_bytes:
+                        return response.status, None
+                return response.status, bytes(data)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise Transient("discord_files") from error
 
@@ -210,6 +234,8 @@ def to_error(error: Exception) -> Permanent | Transient:
         case RateLimited():
             return Transient("discord_rate_limited", retry_after_s=error.retry_after)
         case HTTPException():
+            if error.code == SLOW_MODE:
+                return Transient("discord_slow_mode", retry_after_s=_retry_after_s(error) or SLOW_S)
             if error.status == 429:
                 return Transient("discord_rate_limited", retry_after_s=_retry_after_s(error))
             if error.status >= 500:

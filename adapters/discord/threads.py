@@ -1,25 +1,17 @@
-"""Which of Discord's threads is which conversation, and how a conversation gets a thread of its own.
+"""How a conversation gets a thread of Discord's, and where it goes when it can have none.
 
-A conversation is named by what began it; Discord's thread is made later, by the worker that answers first. Both
-directions are kept in shared state before anything is posted, so that no message in a thread of ours is a stranger's.
-
-| key                  | holds |
-|----------------------|-------|
-| `thread/<thread id>` | the conversation of a thread, where it does not follow from the thread itself |
-| `place/<key>`        | where a conversation is answered: a thread, or the channel or direct messages in its stead |
-| `origin/<key>`       | how a conversation began that no message began (`Origin`) |
-| `said/<message id>`  | the conversation of a message in a channel, where there could be no thread |
+A conversation is named by what began it; its thread is made later, by the worker that answers first. Both directions
+are registered before anything is posted, so that no message in a thread of ours is a stranger's.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from typing import Any
 
-import msgspec
 import structlog
 
-from adapters.discord.inbound import DIRECT
-from adapters.discord.render import clipped, nonce, render_text, title_of
+from adapters.discord.register import Origin, Register, Venue
+from adapters.discord.render import PLAIN_TITLE, clipped, nonce, render_text, title_of
 from adapters.discord.rest import (
     ARCHIVED,
     CANNOT_DM,
@@ -34,46 +26,19 @@ from adapters.discord.rest import (
 )
 from bot.errors import Permanent, Transient
 from bot.messages import ThreadKey
-from bot.ports import Resources
+from bot.ports import Listening, Resources
 
 log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
 
 ARCHIVE_MINUTES = 4_320
 MAKING_S = 20.0
 """A private thread is made from no message, so nothing but this keeps two processes from making two."""
 
-_CACHED = 10_000
 _CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION, CANNOT_DM, ARCHIVED, THREAD_LOCKED})
 _QUESTION_LIMIT_CHARS = 1_500
 _PRIVATE_THREAD = 12
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a conversation began that no message in a channel began.
-
-    Args:
-        person: who began it.
-        private: it goes on where only the person and the team read along.
-        asks: it has no message of its own that a thread could be made from.
-    """
-
-    person: str
-    private: bool = False
-    asks: bool = False
-
-
-class Venue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a conversation is answered.
-
-    Args:
-        channel: id of a thread, channel or direct conversation.
-        private: only the customer and the team read along there.
-        is_thread: it is a thread; else it stands in for one that could not be made.
-    """
-
-    channel: str
-    private: bool = False
-    is_thread: bool = True
 
 
 class Threads:
@@ -87,55 +52,7 @@ class Threads:
         self._rest = rest
         self._resources = resources
         self._state = resources.state.within("threads")
-        self._keep_s = keep_s
-        self._seen: OrderedDict[str, ThreadKey] = OrderedDict()
-
-    async def conversation(self, thread: str) -> ThreadKey | None:
-        """The conversation that a thread of Discord's was found to be, if it does not follow from the thread."""
-        kept = await self._state.get(f"thread/{thread}")
-        return None if kept is None else ThreadKey.parse(kept.decode())
-
-    async def meet(self, key: ThreadKey, thread: str, *, private: bool) -> None:
-        """Remember that this conversation goes on in a thread that somebody else made, such as a post in a forum."""
-        if self._seen.get(thread) == key:
-            self._seen.move_to_end(thread)
-            return
-        place = Venue(channel=thread, private=private)
-        await self._state.compare_and_set(f"place/{key}", None, _encoded(place), ttl_s=self._keep_s)
-        self._seen[thread] = key
-        if len(self._seen) > _CACHED:
-            self._seen.popitem(last=False)
-
-    async def conversation_of(self, message: str) -> ThreadKey | None:
-        """The conversation that a message in a channel belongs to, where there could be no thread for it."""
-        kept = await self._state.get(f"said/{message}")
-        return None if kept is None else ThreadKey.parse(kept.decode())
-
-    async def note(self, message: str, key: ThreadKey) -> None:
-        """Remember that a message in a channel belongs to this conversation."""
-        await self._state.set(f"said/{message}", str(key).encode(), ttl_s=self._keep_s)
-
-    async def begin(self, key: ThreadKey, origin: Origin) -> None:
-        """Remember how a conversation began."""
-        await self._state.set(f"origin/{key}", _encoded(origin), ttl_s=self._keep_s)
-
-    async def place(self, key: ThreadKey) -> Venue | None:
-        """Where a conversation is answered, if that is known already."""
-        if key.space == DIRECT:
-            return Venue(channel=key.channel, private=True, is_thread=False)
-        kept = await self._state.get(f"place/{key}")
-        return None if kept is None else msgspec.json.decode(kept, type=Venue)
-
-    async def settle(self, key: ThreadKey, place: Venue) -> None:
-        """Answer a conversation there from now on."""
-        if place.is_thread:
-            await self._state.set(f"thread/{place.channel}", str(key).encode(), ttl_s=self._keep_s)
-        await self._state.set(f"place/{key}", _encoded(place), ttl_s=self._keep_s)
-
-    async def forget(self, thread: str, key: ThreadKey) -> None:
-        """What is written in this thread from now on belongs to another conversation."""
-        self._seen.pop(thread, None)
-        await self._state.set(f"thread/{thread}", str(key).encode(), ttl_s=self._keep_s)
+        self.register = Register(self._state, keep_s=keep_s)
 
     async def open(self, key: ThreadKey, person: str, question: str) -> Venue:
         """The place of a conversation; its thread is made when there is none. Only the holder of the lease calls this.
@@ -148,10 +65,9 @@ class Threads:
             Permanent: it can be answered nowhere.
             Transient: it may work later.
         """
-        if (place := await self.place(key)) is not None:
+        if (place := await self.register.place(key)) is not None:
             return place
-        kept = await self._state.get(f"origin/{key}")
-        origin = Origin(person=person) if kept is None else msgspec.json.decode(kept, type=Origin)
+        origin = await self.register.origin(key) or Origin(person=person)
         private = origin.private or await self.goes_private(key)
         try:
             thread = await self._make(key, origin, question, private=private)
@@ -159,7 +75,7 @@ class Threads:
         except Refused as refused:
             log.warning("discord_no_thread", code=refused.code, channel=key.channel, private=private)
             place = await self._instead(key, origin.person or person, private=private)
-        await self.settle(key, place)
+        await self.register.settle(key, place)
         return place
 
     async def keep_root(self, key: ThreadKey, person: str, question: str) -> None:
@@ -170,17 +86,25 @@ class Threads:
         Raises:
             Permanent, Transient: it was not made.
         """
-        if await self.place(key) is None and not await self.goes_private(key):
+        if await self.register.place(key) is None and not await self.goes_private(key):
             await self.open(key, person, question)
 
     async def goes_private(self, key: ThreadKey) -> bool:
         """Whether what begins in this channel goes on where only the person and the team read along."""
         return (await self._resources.channel_rules(key)).private
 
+    async def hears_all(self, key: ThreadKey) -> bool:
+        """Whether every message in this channel, or post in this forum, begins a conversation."""
+        return (await self._resources.channel_rules(key)).listening is Listening.EVERYTHING
+
     async def welcome(self, place: Venue, person: str) -> None:
-        """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing."""
+        """Let a person see a thread of ours and hear of what is written there; repeating it changes nothing.
+
+        Raises:
+            Refused: they cannot see it, as nobody but the team can who was not let in.
+        """
         if place.is_thread:
-            await self._add(place.channel, person)
+            await self._add(place.channel, person, needed=place.private)
 
     async def private(self, key: ThreadKey, person: str, title: str) -> Venue:
         """A private thread with this person, in which the conversation goes on.
@@ -188,10 +112,11 @@ class Threads:
         Raises:
             Permanent, Transient: there can be none.
         """
+        await self._alone(key)
         thread = await self._private(key.channel, title)
         place = Venue(channel=thread, private=True)
-        await self.settle(key, place)
-        await self._add(thread, person, needed=True)
+        await self._add(thread, person, needed=True)  # first: nothing moves to where the person is not
+        await self.register.settle(key, place)
         return place
 
     async def elsewhere(self, key: ThreadKey, place: Venue, person: str, refused: Refused) -> Venue:
@@ -211,7 +136,7 @@ class Threads:
             if direct == place.channel:
                 raise Permanent(f"undeliverable_{refused.code or refused.status}") from refused
             found = Venue(channel=direct, private=True, is_thread=False)
-        await self.settle(key, found)
+        await self.register.settle(key, found)
         return found
 
     async def dm(self, person: str) -> str:
@@ -226,8 +151,7 @@ class Threads:
     async def _make(self, key: ThreadKey, origin: Origin, question: str, *, private: bool) -> str:
         title = title_of(question)
         if private:
-            if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
-                raise Transient("discord_thread_in_making", retry_after_s=1.0)
+            await self._alone(key)
             return await self._private(key.channel, title)
         root = key.root
         if origin.asks:
@@ -239,6 +163,15 @@ class Threads:
                 raise
             root = await self._announce(key, origin.person, question)  # the question was taken away meanwhile
             return await self._from_message(key.channel, root, title)
+
+    async def _alone(self, key: ThreadKey) -> None:
+        """Be the one who makes a conversation's private thread.
+
+        Raises:
+            Transient: somebody else does at this moment.
+        """
+        if not await self._state.compare_and_set(f"making/{key}", None, b"1", ttl_s=MAKING_S):
+            raise Transient("discord_thread_in_making", retry_after_s=1.0)
 
     async def _from_message(self, channel: str, message: str, title: str) -> str:
         try:
@@ -252,13 +185,23 @@ class Threads:
         except Refused as refused:
             if refused.code == THREAD_EXISTS:
                 return message  # a thread has the id of the message that it was made from
+            if refused.is_filtered and title != PLAIN_TITLE:
+                return await self._from_message(channel, message, PLAIN_TITLE)
             raise
         return str(made["id"])
 
     async def _announce(self, key: ThreadKey, person: str, question: str) -> str:
         """The message from which the thread of a command is made; the same one however often this is tried."""
-        shown = clipped(question, _QUESTION_LIMIT_CHARS).replace("\n", "\n> ")
-        body = render_text(f"<@{person}> asks:\n> {shown}", addressee=person)
+        # Words that a stranger puts into our mouth lead nowhere that they do not name.
+        shown = clipped(question, _QUESTION_LIMIT_CHARS).replace("](", "] (").replace("\n", "\n> ")
+        try:
+            return await self._begun(key, render_text(f"<@{person}> asks:\n> {shown}", addressee=person))
+        except Refused as refused:
+            if not refused.is_filtered:
+                raise
+        return await self._begun(key, render_text(f"<@{person}> asks support.", addressee=person))
+
+    async def _begun(self, key: ThreadKey, body: Json) -> str:
         body |= {"nonce": nonce("begin", key), "enforce_nonce": True}
         message = await self._rest.request("POST", "/channels/{channel_id}/messages", channel_id=key.channel, json=body)
         return str(message["id"])
@@ -270,7 +213,12 @@ class Threads:
             "invitable": False,
             "auto_archive_duration": ARCHIVE_MINUTES,
         }
-        made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
+        try:
+            made = await self._rest.request("POST", "/channels/{channel_id}/threads", channel_id=channel, json=body)
+        except Refused as refused:
+            if refused.is_filtered and title != PLAIN_TITLE:
+                return await self._private(channel, PLAIN_TITLE)
+            raise
         return str(made["id"])
 
     async def _instead(self, key: ThreadKey, person: str, *, private: bool) -> Venue:
@@ -302,7 +250,3 @@ class Threads:
 def is_closed(refused: Refused) -> bool:
     """Whether nothing can be posted in a place, so that another one has to be found."""
     return refused.status in (403, 404) or refused.code in _CLOSED
-
-
-def _encoded(value: msgspec.Struct) -> bytes:
-    return msgspec.json.encode(value)

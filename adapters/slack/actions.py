@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ from slack_bolt.response import BoltResponse
 from adapters.slack.aliases import Aliases
 from adapters.slack.errands import Errands
 from adapters.slack.events import Events
-from adapters.slack.forms import Forms
+from adapters.slack.forms import BUSY, Forms
 from adapters.slack.inbound import PLATFORM, thread_key
 from adapters.slack.installations import Installation
 from adapters.slack.markup import to_command_text
@@ -20,10 +21,14 @@ from adapters.slack.presses import Pressed, read_action, read_submission
 from adapters.slack.render import CARD, FORM, HUMAN, SUPPORT, VOTE, WHY, support_view, why_view
 from adapters.slack.words import Words
 from bot.admin import COMMANDS
+from bot.errors import BotError
 from bot.messages import ButtonPressed, CommandGiven, Person, ThreadKey, VoteCast
-from bot.ports import Outcome
+from bot.ports import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
+
+ACKNOWLEDGE_S = 1.5
+"""How long somebody waits for what comes of an order before it is told later; Slack gives it three seconds."""
 
 
 class Actions:
@@ -104,7 +109,28 @@ class Actions:
 
     async def _give(self, pressed: Pressed, thread: ThreadKey, author: Person, text: str) -> None:
         command = CommandGiven(thread=thread, author=author, event_ids=pressed.event_ids, at=pressed.at, text=text)
-        self._told(pressed, thread, await self._events.bring(command))
+        await self._order(pressed, thread, command)
+
+    async def _order(self, pressed: Pressed, thread: ThreadKey, order: CommandGiven | ButtonPressed) -> None:
+        """Have an order carried out to its end, however long that takes; what came of it is told when it is known.
+
+        Slack sends it once, and what was cut off in the middle would be done and written down nowhere.
+        """
+        bringing = asyncio.create_task(self._events.bring(order))
+        try:
+            await asyncio.wait({bringing}, timeout=ACKNOWLEDGE_S)
+        finally:
+            if not bringing.done():
+                self._errands.send(self._told_later(pressed, thread, bringing), "order")
+        if bringing.done():
+            self._told(pressed, thread, bringing.result())
+
+    async def _told_later(self, pressed: Pressed, thread: ThreadKey, bringing: asyncio.Task[Outcome]) -> None:
+        try:
+            outcome = await bringing
+        except BotError:
+            outcome = Outcome(verdict=Verdict.BUSY, text=BUSY)
+        await self._tell(pressed, thread, outcome)
 
     async def _button(self, pressed: Pressed, me: Installation, author: Person) -> None:
         thread = _thread(pressed.value, me)
@@ -118,7 +144,7 @@ class Actions:
             at=pressed.at,
             action=pressed.action.removeprefix(CARD),
         )
-        self._told(pressed, thread, await self._events.bring(button))
+        await self._order(pressed, thread, button)
 
     async def _vote(self, pressed: Pressed, me: Installation, author: Person, comment: str = "") -> None:
         """Keep a vote; who is not content may say why, in a modal that asks for nothing."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from typing import TypeVar
 
-from adapters.slack.inbound import Place
+from adapters.slack.happenings import Place
 from bot.ports import SharedState
 
 TOGETHER_S = 8.0
@@ -47,7 +46,9 @@ class Aliases:
         await self._state.set(f"alias/current/{team}/{first}", new.encode())
 
     async def known(self, team: str, channel: str) -> str:
-        """The id by which we know a channel."""
+        """The id by which we know a channel; a conversation with one person is never another one."""
+        if channel.startswith("D"):
+            return channel
         name, now = f"{team}/{channel}", time.monotonic()
         until, known = self._known.get(name, (0.0, ""))
         if now < until:
@@ -89,7 +90,7 @@ class Aliases:
     async def _joined_or_begun(self, team: str, place: Place) -> str:
         """The conversation that a message belongs to which stands in no thread."""
         key, alias = self._open(team, place.channel), f"alias/joined/{team}/{place.channel}/{place.root}"
-        joined, begun = await asyncio.gather(self._state.get(alias), self._state.get(key))
+        joined, begun = await self._state.get_all(alias, key)
         if joined is not None:
             return joined.decode()
         if begun is None:

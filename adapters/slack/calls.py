@@ -31,6 +31,8 @@ TIMEOUT_S = 15
 PATIENCE_S = 30.0
 """How long a call waits by itself when Slack asks it to."""
 
+_REMEMBERED = 10_000
+
 _LATER = frozenset(
     {
         "ratelimited",
@@ -50,6 +52,13 @@ Source: https://docs.slack.dev/reference/methods/chat.postMessage#errors
 """
 
 
+_REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 413})
+"""What is refused so, without a word of Slack's, is refused again: by a proxy, or because an address is wrong."""
+
+_PER_CHANNEL = frozenset({"chat.postMessage", "chat.postEphemeral"})
+"""Methods whose rate is a channel's: one that is full is no reason to wait in another."""
+
+
 class Unsure(Transient):
     """The call may have been carried out: the connection broke, or Slack failed, before it said so."""
 
@@ -66,7 +75,7 @@ class Calls:
         self._api_url = api_url
         self._waited = waited
         self._session: aiohttp.ClientSession | None = None
-        self._not_before: dict[tuple[str, str], float] = {}
+        self._not_before: dict[tuple[str, str, str], float] = {}
 
     async def aclose(self) -> None:
         """Close connections; a later call opens others."""
@@ -112,7 +121,8 @@ class Calls:
             Transient: it was not done, and may be later.
         """
         deadline = time.monotonic() + patience_s
-        key = (token.get_secret_value()[-12:], method)
+        channel = str(arguments.get("channel", "")) if method in _PER_CHANNEL else ""
+        key = (token.get_secret_value()[-12:], method, channel)
         while True:
             wait_s = self._not_before.get(key, 0.0) - time.monotonic()
             if wait_s > 0:
@@ -125,9 +135,15 @@ class Calls:
                 if failure.reason != "slack_rate_limited":
                     raise
                 retry_after_s = failure.retry_after_s or 1.0
-                self._not_before[key] = time.monotonic() + retry_after_s
+                self._rest(key, retry_after_s)
                 self._waited(retry_after_s)
                 log.warning("slack_rate_limited", method=method, retry_after_s=retry_after_s)
+
+    def _rest(self, key: tuple[str, str, str], retry_after_s: float) -> None:
+        now = time.monotonic()
+        if len(self._not_before) > _REMEMBERED:
+            self._not_before = {name: at for name, at in self._not_before.items() if at > now}
+        self._not_before[key] = now + retry_after_s
 
     async def respond(
         self, method: str, token: SecretStr | None, arguments: Mapping[str, Any]
@@ -145,8 +161,8 @@ class Calls:
             else:
                 fields = {name: _field(value) for name, value in given.items()}
                 response = await self.client(token).api_call(method, data=fields)
-        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise to_error(error) from None
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
+            raise to_error(error) from None  # the last one is the SDK's when what it got is no JSON object
         data: Any = response.data
         headers = {name.lower(): value for name, value in response.headers.items()}
         return data, headers
@@ -165,7 +181,7 @@ def to_error(error: Exception) -> BotError:
     if status == 429 or word in ("ratelimited", "rate_limited"):
         return Transient("slack_rate_limited", retry_after_s=_retry_after_s(response))
     if not isinstance(word, str):
-        return Unsure("slack_unavailable")
+        return Permanent(f"http_{status}") if status in _REFUSALS else Unsure("slack_unavailable")
     if status >= 500 or word in ("fatal_error", "internal_error", "request_timeout"):
         return Unsure(f"slack_{word}")
     return Transient(f"slack_{word}") if word in _LATER else Permanent(word)

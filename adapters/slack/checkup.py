@@ -71,6 +71,8 @@ class Checkup:
             self._problems.append("PUBLIC_URL is missing: workspaces install the app at PUBLIC_URL/slack/install")
             return
         self._facts.append(f"workspaces install the app at {self._settings.public_url}/slack/install")
+        if not (self._settings.admins or self._settings.admin_groups):
+            self._facts.append("no ADMINS_SLACK: admins and owners of workspaces that have a tenant in TENANTS are")
         try:
             _, headers = await self._calls.respond("api.test", None, {})
         except (Permanent, Transient) as failure:

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.inbound import Said, read_written, to_message
+from adapters.slack.happenings import Said
+from adapters.slack.inbound import read_written, to_message
 from adapters.slack.markup import mentioned
 from adapters.slack.people import People
 from adapters.slack.posts import Posts

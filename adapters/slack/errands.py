@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -42,12 +41,3 @@ async def _run(errand: Coroutine[Any, Any, object], what: str) -> None:
         log.warning("slack_errand_failed", what=what, reason=str(failure))
     except Exception:  # nobody waits for an errand: its fault would be seen by nobody
         log.exception("slack_errand_failed", what=what)
-
-
-async def to_the_end(closing: Coroutine[Any, Any, None]) -> None:
-    """Close what was opened, also when whoever waits for it is cancelled, perhaps again and again."""
-    task = asyncio.create_task(closing)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()

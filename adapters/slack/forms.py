@@ -1,7 +1,8 @@
 """Private forms: a button in the thread that serves one person, and behind it a modal.
 
 What is typed goes from the modal to intake and to nowhere else. Where no modal can be opened, the person gets another
-way and is told which: a page that is good for once (with `PUBLIC_URL`), or the button in a direct message.
+way and is told which: a button that they alone see when it was too late for the modal, else a page that is good for
+once (with `PUBLIC_URL`), or the button in a direct message.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from adapters.slack.installations import Installation
 from adapters.slack.people import People
 from adapters.slack.posts import Line, Posts
 from adapters.slack.presses import Pressed
-from adapters.slack.render import form_view, render_offer, render_offer_done, text_view
+from adapters.slack.render import form_view, render_again, render_offer, render_offer_done, text_view
 from adapters.slack.words import Words
 from bot.errors import BotError, Permanent, Transient
 from bot.messages import Audience, FormSubmitted, Person, ThreadKey
@@ -33,7 +34,7 @@ KEPT_S = 3600.0
 CHECK_S = 2.2
 """How long somebody looks at the modal while what they typed is checked; Slack gives it three seconds."""
 
-AGAIN = "That took too long. Please press the button again."
+AGAIN = "That took too long. Please press this button."
 LINK = "The form cannot be opened here. This page is for you alone; it can be used once, within 15 minutes: {link}"
 DIRECT = "The form cannot be opened here. I have sent you a direct message with the button."
 NO_WAY = "The form cannot be opened here, and I cannot reach you directly. Please press *Talk to a human*."
@@ -103,7 +104,7 @@ class Forms:
         ts = await self._posts.post(line, render_offer(form, thread, person.id, f"form/{form.id}"))
         await self._keep(form.id, replace(offered, ts=ts))
         if before is not None and before.ts:
-            self._errands.send(self._posts.delete(line, before.ts), "old offer")
+            self._errands.send(self._posts.delete(line, before.ts, may_stream=False), "old offer")
 
     async def open(self, pressed: Pressed, me: Installation) -> None:
         """Open the form for whoever it was offered to."""
@@ -122,15 +123,15 @@ class Forms:
 
     async def _another_way(self, form_id: str, offer: Offer, here: Line, pressed: Pressed, reason: str) -> None:
         """Give the person another way to the form, and say which."""
-        if reason in _TOO_LATE and not pressed.channel.startswith("D"):
-            await self._words.answer(here, pressed.user, AGAIN, pressed.response_url)
+        thread = ThreadKey.parse(offer.thread)
+        form = Form(id=form_id, title=offer.title, fields=offer.fields)
+        if reason in _TOO_LATE:
+            await self._words.tell(here, pressed.user, AGAIN, render_again(AGAIN, form, thread))
             return
         link = await self._make_link(form_id)
         if link is not None:
             await self._words.answer(here, pressed.user, LINK.format(link=link), pressed.response_url)
             return
-        thread = ThreadKey.parse(offer.thread)
-        form = Form(id=form_id, title=offer.title, fields=offer.fields)
         post = render_offer(form, thread, pressed.user, f"form/{form_id}")
         told = DIRECT
         try:

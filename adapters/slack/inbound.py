@@ -6,126 +6,43 @@ Source: https://docs.slack.dev/reference/events and, for Slack Connect, slack-bo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from adapters.slack.fields import Body, listed, mapping, text_of
+from adapters.slack.happenings import (
+    Changed,
+    Happened,
+    Happening,
+    Moved,
+    Place,
+    Removed,
+    Said,
+    Stopped,
+    Withdrawn,
+)
 from adapters.slack.installations import Installation
 from adapters.slack.markup import calls_out, mentioned, to_plain
-from bot.messages import Attachment, Audience, IncomingMessage, Person, ThreadKey
+from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import ChannelRules, Listening
 
 PLATFORM = "slack"
 
-Body = Mapping[str, Any]
-
 _SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 """Subtypes of messages that a person wrote."""
+
+_BOTS = "bot_message"
+"""The subtype of some of those that a bot wrote; not all have it, and these may lack the bot's user."""
+
+_FILES = "files"
 
 _OURS = re.compile(r"\bslack:([A-Z0-9]{2,30}):")
 """A thread as we write it into buttons and views."""
 
 _TS = re.compile(r"\d{1,12}\.\d{1,8}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where something happened.
-
-    Args:
-        channel: as Slack names it at this moment.
-        ts: the message's id.
-        root: the message that began the thread.
-        kind: `im`, `mpim`, `group`, `channel`, or empty when the event does not tell.
-        is_shared: other organisations are in the channel (Slack Connect).
-    """
-
-    channel: str
-    ts: str
-    root: str
-    kind: str = ""
-    is_shared: bool = False
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether this is a conversation of one person with us."""
-        return self.kind == "im" or (not self.kind and self.channel.startswith("D"))
-
-    @property
-    def begins(self) -> bool:
-        """Whether the message stands in no thread, so that one may begin with it."""
-        return self.root == self.ts
-
-    @property
-    def audience(self) -> Audience:
-        """Who reads along; what is not known is public."""
-        if self.is_direct:
-            return Audience.DIRECT
-        if self.is_shared:
-            return Audience.SHARED
-        return Audience.PRIVATE if self.kind in ("group", "mpim") else Audience.PUBLIC
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """What all events share.
-
-    Args:
-        user: who did it.
-        actor_team: the workspace of whoever did it, as far as the event tells; else empty.
-        event_ids: see `bot.messages.Incoming`.
-    """
-
-    place: Place
-    user: str
-    actor_team: str
-    event_ids: tuple[str, ...]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said(Happened):
-    """Somebody wrote something; `text` is in Slack's markup."""
-
-    text: str = field(repr=False)
-    files: tuple[Body, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed(Happened):
-    """A message has another text."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn(Happened):
-    """A message is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped(Happened):
-    """Somebody pressed stop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """A channel has another id."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
-    """The app was removed from a workspace, or its token was revoked."""
-
-    team: str
-
-
-Happening = Said | Changed | Withdrawn | Stopped | Moved | Removed
 
 
 def installed_teams(body: Body) -> tuple[str, ...]:
@@ -147,55 +64,72 @@ def installed_teams(body: Body) -> tuple[str, ...]:
     return tuple(dict.fromkeys(team for team in found if isinstance(team, str) and team))
 
 
-def read_event(body: Body, me: Installation, actor_team: str = "") -> Happening | None:
+def read_event(
+    body: Body, me: Installation, actor_team: str = "", bots: frozenset[str] = frozenset()
+) -> Happening | None:
     """What an event of the Events API tells; nothing for our own messages, other bots', and what is none of our affair.
 
     Args:
         actor_team: what Bolt found out about the speaker's workspace.
+        bots: ids of other bots, or of their apps or users, that are answered.
     """
     event = mapping(body.get("event"))
     match event.get("type"):
         case "message":
-            return _message(body, event, me, actor_team)
+            return _message(body, event, me, actor_team, bots)
         case "app_mention":
-            return _said(body, event, me, actor_team)
+            return _said(body, event, me, actor_team, bots)
         case "agent_session_stopped":
             return _stopped(body, event, actor_team)
         case "channel_id_changed":
             old, new = text_of(event, "old_channel_id"), text_of(event, "new_channel_id")
             return Moved(old=old, new=new) if old and new else None
         case "app_uninstalled":
-            return Removed(team=me.team)
+            return Removed(team=me.team, at=_seconds(body))
         case "tokens_revoked":
-            return Removed(team=me.team) if mapping(event.get("tokens")).get("bot") else None
+            return Removed(team=me.team, at=_seconds(body)) if mapping(event.get("tokens")).get("bot") else None
     return None
 
 
-def _message(body: Body, event: Body, me: Installation, actor_team: str) -> Happening | None:
+def _seconds(body: Body) -> float:
+    at = body.get("event_time")
+    return float(at) if isinstance(at, int) else 0.0
+
+
+def _message(body: Body, event: Body, me: Installation, actor_team: str, bots: frozenset[str]) -> Happening | None:
     subtype = text_of(event, "subtype")
-    if subtype in _SPOKEN:
-        return _said(body, event, me, actor_team)
+    if subtype in _SPOKEN or subtype == _BOTS:
+        return _said(body, event, me, actor_team, bots)
     if subtype == "message_changed":
         now, before = mapping(event.get("message")), mapping(event.get("previous_message"))
         if now.get("subtype") == "tombstone":
             return _withdrawn(body, event, before or now, me)
-        if _is_ours_or_a_bots(now, me) or not text_of(now, "user") or now.get("text") == before.get("text"):
+        if _is_a_programs(now, me) or not text_of(now, "user") or now.get("text") == before.get("text"):
             return None  # what Slack itself changed, such as the preview of a link
         happened = _happened(body, event, now, actor_team)
-        return None if happened is None else Changed(text=text_of(now, "text"), **_shared(happened))
+        where = {"channel": event.get("channel"), "channel_type": event.get("channel_type"), "edited": None}
+        said = _said(body, {**now, **where}, me, actor_team, frozenset())
+        if happened is None or said is None:
+            return None
+        return Changed(text=text_of(now, "text"), said=said, **_shared(happened))
     if subtype == "message_deleted":
         return _withdrawn(body, event, mapping(event.get("previous_message")), me)
     return None
 
 
-def _said(body: Body, event: Body, me: Installation, actor_team: str) -> Said | None:
-    if _is_ours_or_a_bots(event, me) or not text_of(event, "user") or event.get("edited"):
+def _said(body: Body, event: Body, me: Installation, actor_team: str, bots: frozenset[str]) -> Said | None:
+    names = _program_ids(event)
+    bot = min(bots & names, default="")
+    if event.get("edited") or _is_ours(event, me, text_of(body, "api_app_id")):
         return None  # a mention that is added by an edit comes as an edit as well
+    if not bot and (_is_a_programs(event, me) or not text_of(event, "user")):
+        return None
     happened = _happened(body, event, event, actor_team)
     if happened is None:
         return None
     files = tuple(listed(event.get("files")))
-    return Said(text=_words(event), files=files, **_shared(happened))
+    name = text_of(event, "username") or text_of(mapping(event.get("bot_profile")), "name")
+    return Said(text=_words(event), files=files, bot=bot, name=name if bot else "", **_shared(happened))
 
 
 def read_written(message: Body, channel: str, me: Installation) -> Said | None:
@@ -208,11 +142,11 @@ def read_written(message: Body, channel: str, me: Installation) -> Said | None:
     event = {**message, "channel": channel, "type": "message"}
     event.pop("edited", None)  # what it reads at this moment is what counts
     team = text_of(message, "user_team") or text_of(message, "source_team") or text_of(message, "team")
-    return _said({}, event, me, team)
+    return _said({}, event, me, team, frozenset())
 
 
 def _withdrawn(body: Body, event: Body, gone: Body, me: Installation) -> Withdrawn | None:
-    if gone and _is_ours_or_a_bots(gone, me):
+    if gone and _is_ours(gone, me, text_of(body, "api_app_id")):
         return None
     ts = text_of(event, "deleted_ts") or text_of(gone, "ts")
     happened = _happened(body, event, {**gone, "ts": ts}, "")
@@ -239,7 +173,7 @@ def _happened(body: Body, event: Body, message: Body, actor_team: str) -> Happen
     )
     return Happened(
         place=place,
-        user=text_of(message, "user"),
+        user=text_of(message, "user") or text_of(message, "bot_id"),
         actor_team=next((team for team in teams if team.startswith("T")), ""),
         event_ids=_event_ids(body, event, message, channel, ts),
         at=moment(ts),
@@ -254,6 +188,8 @@ def _event_ids(body: Body, event: Body, message: Body, channel: str, ts: str) ->
         ids.append(f"{app}:message:{channel}:{ts}")
         if text_of(event, "client_msg_id"):
             ids.append(f"{app}:client:{text_of(event, 'client_msg_id')}")
+        if listed(event.get("files")):
+            ids.append(f"{app}:{_FILES}:{channel}:{ts}")
     else:
         what = text_of(event, "subtype") or text_of(event, "type")
         when = text_of(mapping(message.get("edited")), "ts") or text_of(event, "event_ts") or ts
@@ -261,12 +197,24 @@ def _event_ids(body: Body, event: Body, message: Body, channel: str, ts: str) ->
     return tuple(ids)
 
 
-def _is_ours_or_a_bots(message: Body, me: Installation) -> bool:
-    """Bots are left alone: two of them could talk for ever."""
-    return bool(message.get("bot_id") or message.get("bot_profile")) or message.get("user") in (
-        me.bot_user,
-        "USLACKBOT",
-    )
+def _is_ours(message: Body, me: Installation, app: str) -> bool:
+    """Whether we wrote it: as the bot of this workspace, or as the same app in another one."""
+    names = _program_ids(message)
+    return bool(names & {me.bot_user, me.bot_id, app} - {""})
+
+
+def _is_a_programs(message: Body, me: Installation) -> bool:
+    """Whether a bot wrote it, or an app in somebody's name. Bots are left alone: two of them could talk for ever."""
+    signs = ("bot_id", "bot_profile", "app_id")
+    by_sign = any(message.get(sign) for sign in signs) or text_of(message, "subtype") == _BOTS
+    return by_sign or message.get("user") in (me.bot_user, "USLACKBOT")
+
+
+def _program_ids(message: Body) -> frozenset[str]:
+    """Under which names a bot may be known: its own, its app's, its user's."""
+    profile = mapping(message.get("bot_profile"))
+    names = {text_of(message, name) for name in ("bot_id", "app_id", "user")}
+    return frozenset(names | {text_of(profile, "id"), text_of(profile, "app_id")}) - {""}
 
 
 def _words(event: Body) -> str:
@@ -319,6 +267,24 @@ def to_message(
     )
 
 
+def files_alone(message: IncomingMessage) -> IncomingMessage:
+    """The files of a message that is known without them, as one more message.
+
+    Whether a mention brings the files of its message is not established, and it may come before the message does.
+    """
+    return replace(
+        message,
+        text="",
+        message_id=files_id(message.message_id),
+        event_ids=tuple(name for name in message.event_ids if f":{_FILES}:" in name),
+    )
+
+
+def files_id(message_id: str) -> str:
+    """The name under which the files of a message are kept when they came later than its text."""
+    return f"{message_id}/{_FILES}"
+
+
 def to_attachment(team: str, file: Body) -> Attachment:
     """A file. One that was sent over Slack Connect may come with nothing but its id; the rest is asked for when it is
     opened."""
@@ -342,19 +308,3 @@ def moment(ts: str) -> datetime:
 
 def _shared(happened: Happened) -> dict[str, Any]:
     return {name: getattr(happened, name) for name in ("place", "user", "actor_team", "event_ids", "at")}
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object; an empty one for anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def listed(value: object) -> Sequence[Mapping[str, Any]]:
-    """The JSON objects of a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def text_of(values: Mapping[str, Any], name: str) -> str:
-    """A text of a JSON object; an empty one for anything else."""
-    value = values.get(name)
-    return value if isinstance(value, str) else ""

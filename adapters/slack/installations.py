@@ -28,6 +28,9 @@ RENEW_S = 3600.0
 
 RENEWING_S = 30.0
 
+CLOCKS_S = 5.0
+"""How far Slack's clock and ours may be apart."""
+
 MEMORY_S = 30.0
 """How long this process believes what it read of a workspace that installed the app by itself."""
 
@@ -42,6 +45,7 @@ class Installation:
         bot_id: the same, as bot messages name it.
         url: the workspace's address, ending in a slash.
         refresh_token: with token rotation; the token is good until `expires_at` (seconds since 1970).
+        installed_at: seconds since 1970, of a workspace that installed the app by itself.
     """
 
     team: str
@@ -54,12 +58,13 @@ class Installation:
     scopes: frozenset[str] = frozenset()
     refresh_token: SecretStr | None = field(default=None, repr=False)
     expires_at: float = 0.0
+    installed_at: float = 0.0
 
     def pack(self) -> bytes:
         """As bytes, to be sealed."""
         values = {
             name: getattr(self, name)
-            for name in ("team", "bot_user", "bot_id", "enterprise", "name", "url", "expires_at")
+            for name in ("team", "bot_user", "bot_id", "enterprise", "name", "url", "expires_at", "installed_at")
         }
         secret = {
             "token": self.token.get_secret_value(),
@@ -159,6 +164,7 @@ class Installations:
             name=installation.name or asked.name,
             bot_id=installation.bot_id or asked.bot_id,
             scopes=asked.scopes or installation.scopes,
+            installed_at=time.time(),
         )
         await self._keep(kept.team, kept)
         self._known[kept.team] = (time.monotonic(), kept)
@@ -200,11 +206,20 @@ class Installations:
         finally:
             await self._state.delete(f"renewing/{old.team}")
 
-    async def forget(self, team: str) -> None:
-        """The app is not installed there any more."""
+    async def forget(self, team: str, at: float) -> bool:
+        """The app is not installed there any more; whether that is so.
+
+        Args:
+            at: when it was taken out, seconds since 1970. Slack may tell of it again after it was installed anew.
+        """
         self._known.pop(team, None)
-        if self._settings.has_many_workspaces:
-            await self._state.delete(f"installation/{team}")
+        if not self._settings.has_many_workspaces:
+            return True
+        found = await self._read(team)
+        if found is not None and 0.0 < at < found.installed_at - CLOCKS_S:
+            return False
+        await self._state.delete(f"installation/{team}")
+        return True
 
     async def _remembered(self, team: str) -> Installation | None:
         at, found = self._known.get(team, (0.0, None))

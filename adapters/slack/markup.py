@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 _SPECIAL = re.compile(r"<([^<>]{1,4000})>")
+_NOBODY = re.compile(r"^(\S+\s+)@(?![UW][A-Z0-9]{4,}$)(\S+)$")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _CALL = re.compile(r"<!(?:here|channel|everyone|subteam\^)")
 
@@ -31,14 +32,14 @@ def to_plain(text: str, names: Mapping[str, str], *, bot_user: str = "") -> str:
         bot_user: whose mention is dropped: it says whom a message is for, and nothing else.
     """
     if bot_user:
-        text = re.sub(rf"[ \t]*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[ \t]*[,:]?[ \t]*", " ", text)
+        text = re.sub(rf"(?<![ \t])[ \t]*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[ \t]*[,:]?[ \t]*", " ", text)
     plain = _SPECIAL.sub(lambda match: _undone(match[1], names), text)
     return _unescaped(plain).strip()
 
 
 def to_command_text(text: str) -> str:
-    """What follows `/support`: people are written `@U…`, whatever they are called."""
-    return _unescaped(_USER.sub(lambda match: f"@{match[1]}", text)).strip()
+    """What follows `/support`: people are written `@U…`; a name that is no mention is nobody."""
+    return _NOBODY.sub(r"\1\2", _unescaped(_USER.sub(lambda match: f"@{match[1]}", text)).strip())
 
 
 def _undone(inner: str, names: Mapping[str, str]) -> str:

@@ -1,10 +1,5 @@
 """One message of an answer: streamed while it is written, edited where streams are not to be had, and in the end equal
-to what was committed, there once.
-
-A message begins with one call that cannot be repeated. Before it shared state says that it is about to be made, after
-it the message's id goes to the lease, and everything later changes that message. Whoever finds neither knows that there
-is none; whoever finds the first without the second looks for it in Slack.
-"""
+to what was committed."""
 
 from __future__ import annotations
 
@@ -17,11 +12,13 @@ from typing import Any
 
 import structlog
 
+from adapters.slack.anchor import Anchor
 from adapters.slack.calls import Unsure
-from adapters.slack.posts import GONE, Line, Message, Posts, payload
-from adapters.slack.render import Block, Post, render_part, render_plain, render_simple, turn_metadata
+from adapters.slack.posts import Line, Posts
+from adapters.slack.refusals import FATAL, GONE, STREAMING, UNREADABLE
+from adapters.slack.render import Block, Post, render_part, render_plain, render_simple
 from adapters.slack.tables import has_table
-from bot.errors import LeaseLost, Permanent, Transient
+from bot.errors import Permanent, Transient
 from bot.ports import Lease
 
 log = structlog.get_logger(__name__)
@@ -32,13 +29,10 @@ ROTATE_S = 240.0
 SETTLE_S = 0.3
 """How long a call whose answer was lost may take to show its effect, before the thread is looked through."""
 
-GENERATIONS = 3
-"""How often a message that somebody deletes is posted anew."""
+EDITS = 4
+"""How often an edit is tried in another way: of a stream that is stopped first, or of a message that is posted anew."""
 
 TRIES = 3
-
-OWN_S = 3.0
-"""How long it is believed that the thread is ours; a lease lasts longer."""
 
 BEGIN_S = 2.0
 """How long the beginning of a stream waits when Slack asks for it: a workspace has about twenty a minute, and when they
@@ -47,35 +41,6 @@ are used up an answer is better edited than late."""
 LIVE_S = 0.0
 FINAL_S = 30.0
 """How long a call waits by itself when Slack asks for it: while the answer is written, and when it is complete."""
-
-_STREAMING = "streaming_state_conflict"
-_UNREADABLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
-_FATAL = frozenset(
-    {
-        "account_inactive",
-        "cannot_reply_to_message",
-        "channel_not_found",
-        "ekm_access_denied",
-        "invalid_auth",
-        "is_archived",
-        "channel_archived",
-        "missing_scope",
-        "no_permission",
-        "not_authed",
-        "not_in_channel",
-        "not_installed",
-        "org_login_required",
-        "restricted_action",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_locked",
-        "team_access_not_granted",
-        "team_not_found",
-        "thread_not_found",
-        "token_expired",
-        "token_revoked",
-    }
-)
-"""Refusals that meet every way of writing in this place."""
 
 _SPACES = re.compile(r"[ \t]+(?=\n|\Z)")
 
@@ -104,25 +69,17 @@ class Part:
     ) -> None:
         self._posts = posts
         self._line = line
-        self._lease = lease
-        self._index = index
         self._recipient = recipient
-        self._question = question
-        self._generation = 1
-        while lease.refs.get(self._named(self._generation + 1)) is not None:
-            self._generation += 1
-        self._ts = lease.refs.get(self._name)
-        self._kept = self._ts
-        self._way = Way.NONE if self._ts is None else Way.UNKNOWN
+        self._anchor = Anchor(posts, line, lease, index=index, question=question)
+        self._way = Way.UNKNOWN if self._anchor.is_there else Way.NONE
         self._shown = ""
         self._opened_at = 0.0
-        self._owned_at = time.monotonic()
         self._patience_s = LIVE_S
 
     @property
     def is_begun(self) -> bool:
         """Whether there is a message."""
-        return self._ts is not None
+        return self._anchor.is_there
 
     @property
     def streams(self) -> bool:
@@ -136,9 +93,9 @@ class Part:
             Transient, Permanent: it is not shown yet, or not at all.
             LeaseLost: somebody else writes this answer.
         """
-        await self._keep()
-        await self._own()
-        if self._ts is None and not await self._adopted():
+        await self._anchor.keep()
+        await self._anchor.own()
+        if not self._anchor.is_there and not await self._adopted():
             await self._begin(text)
             return
         if self._way is Way.STREAM and (
@@ -161,8 +118,8 @@ class Part:
             LeaseLost: somebody else writes this answer.
         """
         self._patience_s = FINAL_S
-        await self._keep()
-        if self._ts is None and not await self._adopted():
+        await self._anchor.keep()
+        if not self._anchor.is_there and not await self._adopted():
             await self._new(text, closing)
             return
         if self._way is Way.STREAM and await self._stopped_with(text, closing):
@@ -173,7 +130,7 @@ class Part:
                 await self._edit(make)
                 break
             except Permanent as failure:
-                if failure.reason not in _UNREADABLE:
+                if failure.reason not in UNREADABLE:
                     raise
                 log.warning("slack_blocks_refused", reason=failure.reason)
         else:
@@ -182,10 +139,9 @@ class Part:
 
     async def retract(self) -> None:
         """Take away what was shown: the turn ends without words."""
-        await self._keep()
-        if self._ts is not None or await self._adopted():
-            assert self._ts is not None
-            await self._posts.delete(self._line, self._ts)
+        await self._anchor.keep()
+        if self._anchor.is_there or await self._adopted():
+            await self._posts.delete(self._line, self._anchor.ts)
 
     # ------------------------------------------------------------------------------------------------- beginning
 
@@ -204,7 +160,7 @@ class Part:
                 log.info("slack_stream_not_begun", reason=failure.reason)
                 self._recipient = None
             except Permanent as failure:
-                if failure.reason in _FATAL - {"missing_scope"}:
+                if failure.reason in FATAL - {"missing_scope"}:
                     raise
                 log.warning("slack_stream_refused", reason=failure.reason)
                 self._recipient = None
@@ -227,8 +183,8 @@ class Part:
                     await self._edit(posts[0])
                     break
             except Permanent as failure:
-                if failure.reason not in _UNREADABLE or len(posts) == 1:
-                    await self._posts.forget(self._key)
+                if failure.reason not in UNREADABLE or len(posts) == 1:
+                    await self._anchor.forget()
                     raise
                 posts.pop(0)
             else:
@@ -237,51 +193,19 @@ class Part:
         self._shown = text
 
     async def _adopted(self) -> bool:
-        """Whether an earlier owner of the thread, or a call whose answer was lost, has begun this message."""
-        stands = await self._posts.begin(self._key)
-        if stands is None:
-            return False
-        ts = stands or await self._posts.look(self._line, self._question, self._is_it)
-        if not ts:
-            return False
-        await self._take(ts, Way.UNKNOWN, "")
-        return True
-
-    def _is_it(self, message: Message) -> bool:
-        """A message of this part; or a stream that was never stopped, which nothing of ours names."""
-        if not message.get("metadata"):
-            return self._index == 0 and str(message.get("ts", "")) > self._question
-        said = payload(message)
-        mine = (str(self._lease.thread), self._lease.turn, self._name)
-        return (said.get("thread"), said.get("turn"), said.get("part")) == mine
+        """Whether the message is there already; in which state it was left is not known."""
+        try:
+            return await self._anchor.adopt()
+        finally:
+            if self._anchor.is_there:
+                self._is_written(Way.UNKNOWN, "")
 
     async def _take(self, ts: str, way: Way, shown: str) -> None:
-        self._ts, self._way, self._shown, self._opened_at = ts, way, shown, time.monotonic()
-        await self._keep()
+        self._is_written(way, shown)
+        await self._anchor.take(ts)
 
-    async def _keep(self) -> None:
-        """Put the message's id on record, before anything else happens with it."""
-        if self._ts is None or self._kept == self._ts:
-            return
-        try:
-            await self._lease.refs.put(self._name, self._ts)
-        except LeaseLost:
-            # Whoever has the thread may have found this message, or posted another; only the second makes it a stray.
-            if await self._posts.claim(self._key, self._ts) != self._ts:
-                await self._posts.delete(self._line, self._ts)
-            raise
-        stands = await self._posts.claim(self._key, self._ts)
-        if stands != self._ts:  # posted by an owner who had lost the thread, and has been told that it stands
-            await self._posts.stands(self._key, self._ts)
-            await self._posts.delete(self._line, stands)
-        self._kept = self._ts
-
-    async def _own(self) -> None:
-        """Ask whether the thread is ours still, when that was last heard a while ago: this process may have been
-        paused, and somebody else may have completed the message."""
-        if self._ts is not None and time.monotonic() - self._owned_at > OWN_S:
-            await self._lease.refs.put(self._name, self._ts)
-        self._owned_at = time.monotonic()
+    def _is_written(self, way: Way, shown: str) -> None:
+        self._way, self._shown, self._opened_at = way, shown, time.monotonic()
 
     # ------------------------------------------------------------------------------------------------- going on
 
@@ -290,7 +214,7 @@ class Part:
         if not more:
             return
         self._way = Way.UNKNOWN  # until the call has come to an end: it may be cut off
-        arguments = {**self._place(), "ts": self._ts, "markdown_text": more}
+        arguments = {**self._place(), "ts": self._anchor.ts, "markdown_text": more}
         try:
             await self._posts.call(self._line, "chat.appendStream", arguments, patience_s=self._patience_s)
         except Unsure:
@@ -299,7 +223,7 @@ class Part:
             self._way = Way.STREAM
             raise
         except Permanent as failure:
-            if failure.reason in _FATAL:
+            if failure.reason in FATAL:
                 raise
             if failure.reason in GONE:
                 self._anew()
@@ -314,7 +238,7 @@ class Part:
             await self._stop()
             return False
         rest = text[len(self._shown) :] if text.startswith(self._shown) else ""
-        arguments: dict[str, Any] = {**self._place(), "ts": self._ts, "metadata": self._metadata()}
+        arguments: dict[str, Any] = {**self._place(), "ts": self._anchor.ts, "metadata": self._anchor.metadata}
         if rest.strip():
             arguments["markdown_text"] = rest
         if closing:
@@ -323,7 +247,7 @@ class Part:
         try:
             await self._posts.call(self._line, "chat.stopStream", arguments)
         except (Unsure, Permanent) as failure:
-            if failure.reason in _FATAL:
+            if failure.reason in FATAL:
                 raise
             log.info("slack_stream_not_stopped", reason=failure.reason)
             return False
@@ -331,20 +255,18 @@ class Part:
         return True
 
     async def _stop(self) -> None:
-        assert self._ts is not None
-        await self._posts.stop_stream(self._line, self._ts)
+        await self._posts.stop_stream(self._line, self._anchor.ts)
         self._way, self._shown = Way.EDIT, ""
 
     async def _edit(self, post: Callable[[], Post]) -> None:
         """Edit the message; one that is still a stream is stopped, and one that is gone is posted anew."""
-        for _ in range(GENERATIONS + 1):
-            assert self._ts is not None
+        for _ in range(EDITS):
             try:
-                await self._posts.update(self._line, self._ts, post(), patience_s=self._patience_s)
+                await self._posts.update(self._line, self._anchor.ts, post(), patience_s=self._patience_s)
             except Permanent as failure:
-                if failure.reason == _STREAMING:
+                if failure.reason == STREAMING:
                     await self._stop()
-                elif failure.reason in GONE and self._generation < GENERATIONS:
+                elif failure.reason in GONE and self._anchor.may_be_anew:
                     self._anew()
                     if not await self._adopted():
                         await self._take(await self._posts.post(self._line, post()), Way.EDIT, "")
@@ -358,39 +280,24 @@ class Part:
 
     def _anew(self) -> None:
         """The message is gone; the next one is another."""
-        self._generation += 1
-        self._ts, self._kept, self._way, self._shown = None, None, Way.NONE, ""
-        self._recipient = None
+        self._anchor.lose()
+        self._way, self._shown, self._recipient = Way.NONE, "", None
 
     # --------------------------------------------------------------------------------------------------- values
 
-    def _named(self, generation: int) -> str:
-        return f"{self._index}" if generation == 1 else f"{self._index}.{generation}"
-
-    @property
-    def _name(self) -> str:
-        return self._named(self._generation)
-
-    @property
-    def _key(self) -> str:
-        return f"{self._lease.thread}/{self._lease.turn}/{self._name}"
-
     def _place(self) -> dict[str, Any]:
         return {"channel": self._line.channel}
-
-    def _metadata(self) -> dict[str, Any]:
-        return turn_metadata(self._lease.thread, self._lease.turn, self._name)
 
     def _forms(self, text: str, closing: Sequence[Block]) -> list[Callable[[], Post]]:
         """The same text, richest first: a place that refuses one form takes the next."""
         return [
             lambda: self._post(text, closing),
-            lambda: render_simple(text, self._metadata()),
-            lambda: render_plain(text, self._metadata()),
+            lambda: render_simple(text, self._anchor.metadata),
+            lambda: render_plain(text, self._anchor.metadata),
         ]
 
     def _post(self, text: str, closing: Sequence[Block] = ()) -> Post:
-        return render_part(text, self._metadata(), closing)
+        return render_part(text, self._anchor.metadata, closing)
 
 
 def same_beginning(shown: str, text: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from adapters.slack.calls import Calls
 from adapters.slack.installations import Installation, Installations
 from adapters.slack.settings import SlackSettings
 from bot.errors import BotError, Permanent, Transient
-from bot.messages import Person
+from bot.messages import DEFAULT_TENANT, Person
 from bot.ports import SharedState
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,7 @@ class Profile:
     Args:
         is_member: a full member of the workspace in which Frontdesk is installed.
         leads: an admin or owner of it.
+        is_bot: the user of an app.
     """
 
     id: str
@@ -51,12 +52,25 @@ class Profile:
     is_member: bool
     leads: bool
     timezone: str = ""
+    is_bot: bool = False
 
 
 class People:
-    """Profiles of people, by workspace and id."""
+    """Profiles of people, by workspace and id.
 
-    def __init__(self, settings: SlackSettings, state: SharedState, installations: Installations, calls: Calls) -> None:
+    Args:
+        tenant_of: workspace -> tenant.
+    """
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        state: SharedState,
+        installations: Installations,
+        calls: Calls,
+        tenant_of: Callable[[str], str],
+    ) -> None:
+        self._tenant_of = tenant_of
         self._installations = installations
         self._settings = settings
         self._state = state
@@ -78,8 +92,23 @@ class People:
             return Person(id=user, display_name=user, organisation=team)
         team = profile.team or actor_team
         return Person(
-            id=user, display_name=profile.name or user, organisation=team, is_staff=await self._is_staff(me, profile)
+            id=user,
+            display_name=profile.name or user,
+            organisation=team,
+            is_staff=await self._is_staff(me, profile),
+            is_bot=profile.is_bot,
         )
+
+    async def bot(self, me: Installation, user: str, name: str) -> Person:
+        """A bot that speaks: never a colleague, and external unless Slack says that it is of the workspace.
+
+        Args:
+            user: the bot's user, or the bot's own id when the message tells no user: then nobody is looked up.
+            name: as it calls itself.
+        """
+        if user.startswith("B"):
+            return Person(id=user, display_name=name[:80] or user, is_bot=True)
+        return replace(await self.person(me, user), is_staff=False, is_bot=True)
 
     async def names(self, me: Installation, users: Iterable[str]) -> dict[str, str]:
         """Names for mentions; who is not known in time has none."""
@@ -131,13 +160,18 @@ class People:
         if not profile.is_member:
             return False
         if not (self._settings.admins or self._settings.admin_groups):
-            return profile.leads
+            return profile.leads and self._is_ours(me)
         if profile.id in self._settings.admins:
             return True
         for group in self._settings.admin_groups:
             if profile.id in await self._members(me, group):
                 return True
         return False
+
+    def _is_ours(self, me: Installation) -> bool:
+        """Whether who leads this workspace may give orders to the desk. One that installed the app by itself is
+        anybody's, until the settings name a tenant for it."""
+        return not self._settings.has_many_workspaces or self._tenant_of(me.team) != DEFAULT_TENANT
 
     async def _members(self, me: Installation, group: str) -> frozenset[str]:
         """A user group's members; when Slack does not say, those it named last, and nobody before that."""
@@ -181,4 +215,5 @@ def to_profile(user: Mapping[str, Any], me: Installation) -> Profile:
         is_member=is_ours and not any(user.get(flag) for flag in outside),
         leads=any(bool(user.get(flag)) for flag in ("is_admin", "is_owner", "is_primary_owner")),
         timezone=str(user.get("tz") or ""),
+        is_bot=bool(user.get("is_bot") or user.get("is_workflow_bot")),
     )

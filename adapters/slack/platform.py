@@ -11,11 +11,12 @@ from starlette.routing import BaseRoute
 
 from adapters.slack.actions import Actions
 from adapters.slack.aliases import Aliases
+from adapters.slack.bots import Bots
 from adapters.slack.calls import Calls
 from adapters.slack.checkup import Checkup
 from adapters.slack.door import Door
 from adapters.slack.earlier import Earlier
-from adapters.slack.errands import Errands, to_the_end
+from adapters.slack.errands import Errands
 from adapters.slack.events import Events
 from adapters.slack.files import Files
 from adapters.slack.forms import Forms
@@ -24,8 +25,9 @@ from adapters.slack.installations import Installations
 from adapters.slack.links import Links
 from adapters.slack.oauth import OAuth
 from adapters.slack.people import People
-from adapters.slack.posts import GONE, Line, Posts
+from adapters.slack.posts import Line, Posts
 from adapters.slack.reception import Reception
+from adapters.slack.refusals import GONE
 from adapters.slack.render import render_card, render_said
 from adapters.slack.reply import SlackReply
 from adapters.slack.settings import SlackSettings, Streaming, read_settings
@@ -34,7 +36,7 @@ from adapters.slack.words import Words
 from bot.errors import Permanent, Transient
 from bot.messages import Attachment, IncomingMessage, Person, ThreadKey
 from bot.ports import Card, Examination, Form, Intake, Lease, Resources
-from bot.tasks import end
+from bot.tasks import end, to_the_end
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class SlackPlatform:
         self._intake: Intake | None = None
         self._calls = Calls(settings.api_url, resources.waited)
         self._installations = Installations(settings, state, resources.sealer, self._calls)
-        self._people = People(settings, state, self._installations, self._calls)
+        self._people = People(settings, state, self._installations, self._calls, resources.tenant_of)
         self._aliases = Aliases(state)
         self._posts = Posts(self._calls, self._installations, self._aliases, state)
         self._words = Words(self._posts)
@@ -79,6 +81,7 @@ class SlackPlatform:
             self._posts,
             self._words,
             self._errands,
+            Bots(state, settings.bots),
             lambda: self._intake,
         )
         self._forms = Forms(
@@ -156,10 +159,7 @@ class SlackPlatform:
             raise Permanent("no_handover_channel")
         me = await self._installations.of(card.thread.space)
         line = Line(me=me, channel=channel, root="")
-        thread = card.thread
-        current = await self._aliases.current(thread.space, thread.channel)
-        link = f"{me.url}archives/{quote(current)}/p{thread.root.replace('.', '')}" if me.url and thread.root else ""
-        key, post = f"card/{channel}/{card.key}", render_card(card, link)
+        key, post = f"card/{channel}/{card.key}", render_card(card, await self.link(card.thread))
         stands = await self._posts.standing(key)
         if stands is not None:
             try:
@@ -188,6 +188,12 @@ class SlackPlatform:
     async def delete(self, thread: ThreadKey, message_id: str) -> bool:
         """Never: Slack lets a bot delete its own messages only."""
         return False
+
+    async def link(self, thread: ThreadKey) -> str:
+        """Where members of the conversation's channel open it."""
+        me = await self._installations.of(thread.space)
+        current = await self._aliases.current(thread.space, thread.channel)
+        return f"{me.url}archives/{quote(current)}/p{thread.root.replace('.', '')}" if me.url and thread.root else ""
 
     async def describe(self, space: str, person_id: str) -> Person:
         """Somebody, as Slack knows them."""

@@ -36,6 +36,11 @@ BURST = 3
 Source: https://docs.slack.dev/apis/web-api/rate-limits
 """
 
+LONGEST_S = 60.0
+"""The longest queue; a place further off was taken by a clock that is ahead."""
+
+RACES = 50
+
 AGAIN_S = (0.3, 1.0)
 """How long to wait before an edit whose answer was lost is made again."""
 
@@ -43,9 +48,6 @@ RESPOND_S = 5
 
 PAGES = 5
 DAY_S = 86_400.0
-
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-"""Words that mean: there is no such message any more, or none that can be changed."""
 
 Message = Mapping[str, Any]
 
@@ -60,18 +62,33 @@ class Line:
 
 
 class Pace:
-    """Spreads what is posted into a channel: one after another, a few at once, then one a second."""
+    """Spreads what is posted into a channel: one after another, a few at once, then one a second. The queue is one for
+    all processes; each place in it is a moment by their clocks.
 
-    def __init__(self) -> None:
-        self._next: dict[str, float] = {}
+    Args:
+        state: where the next free place is kept.
+    """
 
-    async def turn(self, channel: str) -> None:
-        """Wait for the next place in the channel's queue."""
-        now = time.monotonic()
-        if len(self._next) > 10_000:
-            self._next = {name: at for name, at in self._next.items() if at > now}
-        place = max(self._next.get(channel, 0.0), now)
-        self._next[channel] = place + INTERVAL_S
+    def __init__(self, state: SharedState) -> None:
+        self._state = state
+
+    async def turn(self, team: str, channel: str) -> None:
+        """Wait for the next place in the channel's queue.
+
+        Raises:
+            Transient: nobody can say which it is.
+        """
+        key, stored = f"pace/{team}/{channel}", None
+        for _ in range(RACES):
+            now = time.time()
+            place = max(now, min(float(stored or 0.0), now + LONGEST_S))
+            after = place + INTERVAL_S
+            # It is kept while it lies ahead, so that a quiet channel has none, and one way to the store is enough.
+            if await self._state.compare_and_set(key, stored, f"{after:.3f}".encode(), ttl_s=after - now):
+                break
+            stored = await self._state.get(key)
+        else:
+            raise Transient("slack_channel_contended", retry_after_s=INTERVAL_S)
         wait_s = place - now - (BURST - 1) * INTERVAL_S
         if wait_s > 0:
             await asyncio.sleep(wait_s)
@@ -89,7 +106,7 @@ class Posts:
         self._installations = installations
         self._aliases = aliases
         self._state = state
-        self._pace = Pace()
+        self._pace = Pace(state)
         self.unsupported: set[tuple[str, str]] = set()
         """Workspaces and methods that are not to be had there; the next process asks again."""
 
@@ -104,7 +121,7 @@ class Posts:
 
     async def turn(self, line: Line) -> None:
         """Wait until another message may be begun in the channel."""
-        await self._pace.turn(line.channel)
+        await self._pace.turn(line.me.team, line.channel)
 
     async def post(self, line: Line, post: Post) -> str:
         """Post a message into the thread; its id.
@@ -134,9 +151,14 @@ class Posts:
             else:
                 return
 
-    async def delete(self, line: Line, ts: str) -> None:
-        """Take a message of ours away; one that is gone already is as good."""
-        await self.stop_stream(line, ts)
+    async def delete(self, line: Line, ts: str, *, may_stream: bool = True) -> None:
+        """Take a message of ours away; one that is gone already is as good.
+
+        Args:
+            may_stream: it may be a stream that is open.
+        """
+        if may_stream:
+            await self.stop_stream(line, ts)
         try:
             await self.call(line, "chat.delete", {"channel": line.channel, "ts": ts})
         except Permanent as failure:

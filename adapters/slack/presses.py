@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from adapters.slack.inbound import Body, listed, mapping, text_of
+from adapters.slack.fields import Body, listed, mapping, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

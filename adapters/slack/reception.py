@@ -116,6 +116,10 @@ class Reception:
             self._taking -= 1
 
     async def _taken(self, payload: dict[str, Any], headers: Mapping[str, str]) -> BoltResponse | None:
+        if payload.get("type") == "app_rate_limited":
+            # Source: https://docs.slack.dev/reference/events/app_rate_limited
+            log.error("slack_events_withheld", minute=payload.get("minute_rate_limited"))
+            return BoltResponse(status=200, body="")
         if payload.get("type") == "event_callback" and not isinstance(payload.get("event"), dict):
             return BoltResponse(status=400, body="")
         try:

@@ -133,25 +133,31 @@ def render_said(text: str, key: str) -> Post:
 
 
 def render_card(card: Card, link: str) -> Post:
-    """A card for the team."""
-    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": card.title[:150] or "Frontdesk"}}]
+    """A card for the team; a header knows no markup."""
+    title = unmarked(card.title)
+    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": title[:150] or "Frontdesk"}}]
     blocks += body(card.text[:PART_CHARS])
     if link:
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{link}|Open the conversation>"}]})
     if card.buttons:
         buttons = [_button(f"{CARD}{action}", label, str(card.thread)) for action, label in card.buttons.items()]
         blocks.append({"type": "actions", "elements": buttons[:25]})
-    return Post(text=notice(f"{card.title}: {card.text}"), blocks=blocks, metadata=said_metadata(card.key))
+    return Post(text=notice(f"{card.title}\n\n{card.text}"), blocks=blocks, metadata=said_metadata(card.key))
 
 
 def render_offer(form: Form, thread: ThreadKey, person: str, key: str) -> Post:
     """The button behind which a private form is; it serves one person."""
     text = f"<@{person}> {form.title}. The form is private: what you type is seen by nobody here."
-    blocks: list[Block] = [
+    blocks = render_again(text, form, thread)
+    return Post(text=notice(form.title), blocks=blocks, metadata=said_metadata(key))
+
+
+def render_again(text: str, form: Form, thread: ThreadKey) -> list[Block]:
+    """Words, and the button of a private form under them."""
+    return [
         {"type": "section", "text": {"type": "mrkdwn", "text": text}},
         {"type": "actions", "elements": [_button(FORM, form.title, f"{form.id} {thread}", style="primary")]},
     ]
-    return Post(text=notice(form.title), blocks=blocks, metadata=said_metadata(key))
 
 
 def render_offer_done(title: str, person: str, key: str) -> Post:
@@ -266,10 +272,23 @@ def support_view(thread: ThreadKey, actions: Mapping[str, str]) -> dict[str, Any
 
 def notice(text: str) -> str:
     """What a notification shows: the text without markup, cut short, with nothing that Slack would bring to life."""
-    plain = re.sub(r"```\w*\n?|[*_`#~]+|^\s*[-|: ]+$", "", text, flags=re.MULTILINE)
-    plain = re.sub(r"\[([^\]]*)\]\(([^)]*)\)", r"\1", plain)
-    plain = " ".join(plain.split())[:NOTICE_CHARS]
+    plain = unmarked(text)[:NOTICE_CHARS]
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")[:NOTICE_CHARS] or "…"
+
+
+def unmarked(text: str) -> str:
+    """Markdown as words on one line: emphasis and fences are gone, an escaped sign is that sign."""
+    linked = re.sub(r"(?<!\\)\[([^\[\]]*)\]\(([^()]*)\)", r"\1", text)
+    return " ".join(_MARKUP.sub(lambda found: found["sign"] or "", linked).split())
+
+
+_MARKUP = re.compile(
+    r"\\(?P<sign>[!-/:-@\[-`{-~])"
+    r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^[-|: \t]+$"
+    r"|(?<!\w)[*_]+(?=\S)|(?<=\S)[*_]+(?!\w)",
+    re.MULTILINE,
+)
+"""Underscores and stars within a word are its own: `john_doe`."""
 
 
 def _button(action: str, label: str, value: str, *, style: str | None = None) -> Block:

@@ -190,7 +190,7 @@ def _question(lease: Lease) -> str:
     for entry in lease.mail:
         turn = entry.turn
         if isinstance(turn, UserTurn) and turn.message_ids:
-            return min(turn.message_ids)
+            return min(turn.message_ids).partition("/")[0]
         if isinstance(turn, NoteTurn):
             return f"{turn.at.timestamp() - 60:.6f}"
     return lease.thread.root

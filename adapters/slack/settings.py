@@ -15,6 +15,7 @@ API_URL = "https://slack.com/api/"
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _GROUP = re.compile(r"S[A-Z0-9]{2,}")
+_BOT = re.compile(r"[ABUW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,}")
 
 
@@ -36,6 +37,7 @@ class SlackSettings(BaseModel):
         api_url: where the Web API is, ending in a slash.
         admins: user ids; with `admin_groups` empty as well, the workspace's admins and owners.
         admin_groups: user group ids.
+        bots: ids of other bots, of their apps or of their users, that are answered.
         handover_channel: where the team is told that somebody waits.
         public_url: where people reach the HTTP port, without a slash at its end; empty when they cannot.
     """
@@ -50,6 +52,7 @@ class SlackSettings(BaseModel):
     api_url: str = API_URL
     admins: frozenset[str] = frozenset()
     admin_groups: frozenset[str] = frozenset()
+    bots: frozenset[str] = frozenset()
     handover_channel: str = ""
     streaming: Streaming = Streaming.AUTO
     public_url: str = ""
@@ -81,6 +84,12 @@ def read_settings(environment: Mapping[str, str]) -> SlackSettings | None:
         for admin in sorted(admins)
         if not (_USER.fullmatch(admin) or _GROUP.fullmatch(admin))
     ]
+    bots = _listed(environment.get("SLACK_BOTS", ""))
+    problems += [
+        f"SLACK_BOTS: {bot[:40]} is neither a bot's id (B…), an app's (A…) nor a bot user's (U…)"
+        for bot in sorted(bots)
+        if not _BOT.fullmatch(bot)
+    ]
     handover = environment.get("HANDOVER_CHANNEL_SLACK", "").strip()
     if handover and not _CHANNEL.fullmatch(handover):
         problems.append("HANDOVER_CHANNEL_SLACK is not a channel id; it begins with C (channel details, at the bottom)")
@@ -98,6 +107,7 @@ def read_settings(environment: Mapping[str, str]) -> SlackSettings | None:
         api_url=(values["api_url"] or API_URL).rstrip("/") + "/",
         admins=frozenset(filter(_USER.fullmatch, admins)),
         admin_groups=frozenset(filter(_GROUP.fullmatch, admins)),
+        bots=bots,
         handover_channel=handover,
         streaming=Streaming(streaming),
         public_url=environment.get("PUBLIC_URL", "").strip().rstrip("/"),

@@ -17,13 +17,15 @@ from markdown_it.token import Token
 
 ROWS = 100
 COLUMNS = 20
+CELL_CHARS = 300
+"""A longer cell is shown as it is written."""
 
 Rows = list[list[str]]
 
 
 def has_table(text: str) -> bool:
     """Whether there is a table in the text."""
-    return "|" in text and any(token.type == "table_open" for token in _parser().parse(text))
+    return "|" in text and any(token.type == "table_open" for token in _blocks().parse(text))
 
 
 def pieces(text: str) -> Iterator[str | Rows]:
@@ -32,7 +34,7 @@ def pieces(text: str) -> Iterator[str | Rows]:
         yield text
         return
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-    tokens = _parser().parse(text)
+    tokens = _blocks().parse(text)
     at = 0
     for index, token in enumerate(tokens):
         if token.type != "table_open" or token.level or token.map is None:
@@ -68,8 +70,16 @@ def to_code(rows: Rows) -> str:
 
 
 @cache
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table")
+def _blocks() -> MarkdownIt:
+    """Blocks alone: what stands inside of lines takes the parser more than proportional time."""
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
+
+
+@cache
+def _inside() -> MarkdownIt:
+    return MarkdownIt("commonmark")
 
 
 def _rows(tokens: Sequence[Token]) -> Rows:
@@ -87,9 +97,11 @@ def _rows(tokens: Sequence[Token]) -> Rows:
 
 def _plain(inline: Token) -> str:
     """A cell's words; a link keeps its address, because a cell has no markup."""
+    if len(inline.content) > CELL_CHARS:
+        return inline.content.strip()
     words: list[str] = []
     address = ""
-    for child in inline.children or ():
+    for child in _inside().parseInline(inline.content)[0].children or ():
         if child.type in ("text", "code_inline"):
             words.append(child.content)
         elif child.type in ("softbreak", "hardbreak"):

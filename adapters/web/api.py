@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from functools import wraps
 from typing import Any
 
@@ -18,10 +20,20 @@ from adapters.web.reception import BUSY, Reception
 from adapters.web.render import is_visible
 from adapters.web.session import Door
 from adapters.web.uploads import FILE_LIMIT_BYTES, FILES_LIMIT, Unacceptable, file_response, read_json, read_sent
-from bot.errors import Transient
+from bot.errors import ToolFailed, Transient
 from bot.ports import Outcome, Resources, Verdict
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_FILES = {
+    "too_large": "This file is too large to be kept.",
+    "too_many_files": "You have sent as many files today as can be kept. Please try again tomorrow.",
+}
+STREAMS_LIMIT = 30
+"""Streams of events that one visitor may have open, in one process."""
+
+TURNS = 1_000_000
+"""No conversation has more."""
 
 _UNKNOWN_FILE = Unacceptable(404, "not_found", "This file is not here, or no longer.")
 
@@ -40,6 +52,8 @@ def explained(endpoint: Callable[[Any, Request], Awaitable[Response]]) -> Callab
             return await endpoint(self, request)
         except Unacceptable as error:
             return answer({"error": error.code, "message": error.message}, error.status)
+        except ToolFailed as refused:  # the desk keeps no more of it
+            return answer({"error": refused.code, "message": _FILES.get(refused.code, BUSY)}, 413)
         except Transient:
             return _busy(BUSY)
         except HTTPException as error:
@@ -71,6 +85,7 @@ class Api:
         self._reception = reception
         self._greeting = greeting
         self._follow = follow
+        self._streams: Counter[str] = Counter()
 
     @explained
     async def session(self, request: Request) -> Response:
@@ -94,8 +109,21 @@ class Api:
         last = request.headers.get("last-event-id", "") or request.query_params.get("after", "")
         after = int(last) if last.isdecimal() and len(last) < 10 else -1
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        feed = self._follow(thread, viewer, after)
-        return StreamingResponse(feed.stream(), media_type="text/event-stream", headers=headers)
+        if self._streams[viewer.owner] >= STREAMS_LIMIT:
+            raise Unacceptable(429, "too_many", "This page is open too often. Please close some of its windows.")
+        stream = self._counted(viewer.owner, self._follow(thread, viewer, after).stream())
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    async def _counted(self, owner: str, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """A stream that counts while it is open: each holds a connection to Redis, of which there are not many."""
+        self._streams[owner] += 1
+        try:
+            async with aclosing(stream):
+                async for piece in stream:
+                    yield piece
+        finally:
+            self._streams[owner] -= 1
+            self._streams += Counter()  # forgets whose count is zero
 
     @explained
     async def record(self, request: Request) -> Response:
@@ -168,7 +196,7 @@ class Api:
         viewer = await self._door.viewer(request)
         value = await read_json(request)
         turn, vote = value.get("turn"), value.get("value")
-        if not isinstance(turn, int) or vote not in (-1, 1):
+        if not isinstance(turn, int) or not 0 < turn <= TURNS or vote not in (-1, 1):
             raise Unacceptable(400, "malformed", "A vote is +1 or -1 for a turn.")
         comment = str(value.get("comment", ""))[:2_000]
         return _told(await self._reception.vote(request.path_params["root"], viewer, turn, vote, comment))

@@ -118,6 +118,10 @@ class WebPlatform:
         await self._log.rewrite(page, deleted(item))
         return True
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Nowhere: a page shows the conversations of whoever looks at it."""
+        return ""
+
     async def describe(self, space: str, person_id: str) -> Person:
         """A speaker of the demo, or a visitor of whom only the id is known."""
         return self._door.people.get(person_id) or Person(id=person_id, display_name="Visitor")

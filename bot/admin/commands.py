@@ -14,9 +14,12 @@ from bot.text import scrub
 
 NOTE_LIMIT_CHARS = 2_000
 GREETING_LIMIT_CHARS = 500
+DAYS = 7
+"""How far `unresolved` looks back when nothing is said, today included."""
 
 _PERSON = re.compile(r"@([\w.:-]{1,80})")
 _NUMBER = re.compile(r"#?(\d{1,12})")
+_DAYS = re.compile(r"([1-9]\d{0,2})(?: days?)?")
 _LETTER = re.compile(r"[0-9a-f]{8,32}")
 
 NEEDS_THREAD = (
@@ -99,7 +102,9 @@ def _help(_: str, __: Situation) -> Decision:
 
 
 def _usage(name: str) -> Decision:
-    return Decision(told=f"Write it as: `/support {name} {COMMANDS[name].usage}`")
+    usage = COMMANDS[name].usage
+    picked = ", with the person picked from the list that opens at the @." if usage == "@person" else ""
+    return Decision(told=f"Write it as: `/support {name} {usage}`{picked}")
 
 
 def _take_over(_: str, __: Situation) -> Decision:
@@ -179,6 +184,13 @@ def _ticket(rest: str, situation: Situation) -> Decision:
             return _usage("ticket")
 
 
+def _unresolved(rest: str, _: Situation) -> Decision:
+    if not rest:
+        return Decision(effect=effects.ShowUnresolved(days=DAYS))
+    match = _DAYS.fullmatch(rest.lower())
+    return Decision(effect=effects.ShowUnresolved(days=int(match[1]))) if match else _usage("unresolved")
+
+
 _LISTENING = {
     "mentions": Listening.MENTIONS,
     "mention-only": Listening.MENTIONS,
@@ -254,6 +266,11 @@ COMMANDS: dict[str, Command] = {
         help="change a ticket; its customer is told in their thread",
         usage="close|reopen|note NUMBER [text]",
         decide=_ticket,
+    ),
+    "unresolved": Command(
+        help="what was asked and got no answer, was voted down, or went to a human",
+        usage="[DAYS]",
+        decide=_unresolved,
     ),
     "why": Command(
         help="what led to the last answer: calls, results, gates, tokens, time",

@@ -64,6 +64,13 @@ class ShowStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowUnresolved:
+    """Conversations of the last days in which a customer was not helped by Frontdesk alone."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowTranscript:
     """The whole record as a file; `form` is `markdown`, `json` or `html`."""
 
@@ -171,6 +178,7 @@ Effect = (
     | Assign
     | Reset
     | ShowStatus
+    | ShowUnresolved
     | ShowTranscript
     | ShowTickets
     | ShowTicket

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from bot.accounts import Account
 from bot.casework import Case, named, quoted
 from bot.conversation import AssistantTurn, Entry, ToolTurn
-from bot.ports import BudgetLine, ChannelRules, DeadLetter, Listening, Mode, Ticket, TicketNote
+from bot.ports import BudgetLine, ChannelRules, DeadLetter, Listening, Mode, ReportLine, Ticket, TicketNote
+from bot.questions import Question
+from bot.report import summary
 
 _RESULT_CHARS = 300
+
+CHANNELS = 8
+"""Channels that `status` tells by themselves, the busiest."""
+
+TOLD_CHARS = 6_000
+"""How long a list may be: Slack takes 12,000 characters of Markdown in a message, Discord four parts of 2,000."""
 
 _WHO = {
     Mode.BOT: "Frontdesk answers in this thread.",
@@ -53,6 +61,55 @@ def _numbers(tickets: Sequence[Ticket]) -> str:
 
 def _counted(count: int, one: str, many: str = "") -> str:
     return f"{count or 'no'} {one if count == 1 else many or one + 's'}"
+
+
+def today(lines: Sequence[ReportLine], found: Sequence[tuple[Question, str]], day: date, currency: str) -> str:
+    """How today goes: all together, each channel, and what was not resolved last."""
+    told = [f"- Today: {summary(lines, day, currency)}"]
+    if len(lines) > 1:
+        busiest = sorted(lines, key=lambda line: -line.conversations)
+        told += [f"  - {_place(line)}: {summary([line], day, currency)}" for line in busiest[:CHANNELS]]
+        if len(lines) > CHANNELS:
+            told.append(f"  - {_counted(len(lines) - CHANNELS, 'more channel')}: `frontdesk report`")
+    elif lines:
+        told[0] = f"- Today, all of it in {_place(lines[0])}: {summary(lines, day, currency)}"
+    if found:
+        told.append("- To look at (more: `/support unresolved`):")
+        told += [f"  - {_question(*one)}" for one in found]
+    return "\n".join(told)
+
+
+def _place(line: ReportLine) -> str:
+    return f"{line.platform} `{_code(line.channel, 40)}`"
+
+
+def unresolved(found: Sequence[tuple[Question, str]], days: int, *, is_cut: bool) -> str:
+    """Conversations that somebody should look at, with links, as far as one answer holds them.
+
+    Args:
+        is_cut: there may be more.
+    """
+    since = "today" if days == 1 else f"in the last {days} days"
+    if not found:
+        return f"Nothing was left unresolved {since}."
+    lines = [f"Not resolved by Frontdesk alone {since}, youngest first:", ""]
+    left = TOLD_CHARS
+    for one in found:
+        line = f"- {_question(*one)}"
+        if (left := left - len(line) - 1) < 0:
+            is_cut = True
+            break
+        lines.append(line)
+    if is_cut:
+        lines += ["", "There is more: `frontdesk report` lists it."]
+    return "\n".join(lines)
+
+
+def _question(one: Question, link: str) -> str:
+    where = f"[open]({link})" if link else f"`{_code(str(one.thread), 120)}`"
+    said = f"{quoted(one.author.display_name, 40)}: {quoted(one.text, 100)}" if one.author else "no longer on record"
+    whys = "; ".join(quoted(why, 120) for why in one.whys[:4])
+    return f"{_at(one.at)} · {where} · {said} ({whys})"
 
 
 def tickets(found: Sequence[Ticket]) -> str:

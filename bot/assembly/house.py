@@ -16,6 +16,7 @@ from bot.budget import LedgerBudgets
 from bot.cases import Cases
 from bot.channels import ChannelBook
 from bot.config import Settings
+from bot.interpreter import Interpreter
 from bot.ports import Desk, Mailbox, Platform, SharedState, TurnLog
 from bot.principal import Grants
 from bot.retention import Old, Retention
@@ -65,6 +66,7 @@ class House:
     channels: ChannelBook
     platforms: Mapping[str, Platform]
     announcements: Announcements
+    interpreter: Interpreter
     cases: Cases
     standing: StandingOrders
     accounts: Accounts
@@ -117,7 +119,8 @@ async def open_house(
                 is_demo=is_demo,
             )
         )
-        announcements = Announcements(state.within("announcements"), platforms)
+        interpreter = Interpreter(channels, mailbox)
+        announcements = Announcements(state.within("announcements"), platforms, interpreter)
         watches = (
             guard_memory(connections.commands, mailbox),
             watch_loop(),
@@ -138,6 +141,7 @@ async def open_house(
             channels=channels,
             platforms=platforms,
             announcements=announcements,
+            interpreter=interpreter,
             cases=Cases(
                 state.within("cases"),
                 mailbox,

@@ -10,7 +10,7 @@ from bot.assembly.storage import secret_key, state_in
 from bot.channels import ChannelBook
 from bot.config import Settings
 from bot.errors import ConfigError
-from bot.observe import waited
+from bot.observe import limited, waited
 from bot.ports import Desk, Mailbox, Platform, Resources
 from bot.sealing import AeadSealer
 from bot.store.client import Connections
@@ -47,6 +47,7 @@ async def plugged_in(
                 sealer=AeadSealer(secret_key(settings), f"adapter {name}"),
                 channel_rules=channels.rules,
                 waited=partial(waited, name),
+                limited=limited,
                 demo=is_demo,
             )
             if (platform := make(environment, resources)) is not None:
@@ -54,6 +55,7 @@ async def plugged_in(
                 platforms[name] = platform
         if not platforms:
             raise ConfigError(
-                "No platform is set up; set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
+                "No platform is set up; see docs/slack.md for SLACK_BOT_TOKEN, docs/discord.md for DISCORD_BOT_TOKEN, "
+                "or set WEB_TOKEN for the web page (or try `frontdesk demo`, which needs nothing)."
             )
         yield platforms

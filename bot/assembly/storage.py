@@ -17,6 +17,11 @@ from bot.store.embedded import EmbeddedRedis, running_url
 from bot.store.mailbox import Limits, RedisMailbox
 from bot.store.shared_state import RedisSharedState
 
+_KEY_CHARS = 64
+"""Of the key that is made where none is set."""
+
+_LEAST_KEY_BYTES = 16
+
 
 @asynccontextmanager
 async def open_connections(settings: Settings, *, shared: bool = False) -> AsyncIterator[Connections]:
@@ -72,15 +77,37 @@ def data_folder(settings: Settings) -> Path:
 
 
 def secret_key(settings: Settings) -> bytes:
-    """32 bytes; from the setting, or from a file in the data folder that is made once."""
+    """32 bytes; from the setting, or from a file in the data folder that is made once.
+
+    Raises:
+        ConfigError: the file is there and holds no key.
+    """
     if settings.frontdesk_secret_key is not None:
         return hashlib.sha256(settings.frontdesk_secret_key.get_secret_value().encode()).digest()
     path = data_folder(settings) / "secret.key"
+    if not path.exists():
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) < _LEAST_KEY_BYTES:
+        raise ConfigError(
+            f"{path} is cut short, so it is no key. Put back the one that was there, or delete it: a new one is made, "
+            "and what was sealed with the old one cannot be opened any more."
+        )
+    return hashlib.sha256(key).digest()
+
+
+def _make_key(path: Path) -> None:
+    """Make the file whole or not at all, whoever else makes it at the same time and whatever ends us in between."""
+    made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_KEY_CHARS // 2))
+        file.flush()
+        os.fsync(file.fileno())
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.link(made, path)
     except FileExistsError:
         pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-    return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:  # a file system without links
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)

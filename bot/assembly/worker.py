@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from bot.assembly.house import House
 from bot.assembly.models import open_models
+from bot.assembly.tracing import open_tracing
 from bot.breaker import Breakers
 from bot.budget import Meter
-from bot.config import Settings
+from bot.config import Settings, secrets_in
 from bot.journal import Journal
 from bot.loop import Loop, LoopLimits
 from bot.metered import MeteredModel
@@ -22,7 +23,6 @@ from bot.services import Services
 from bot.tasks import end
 from bot.tool import ToolSource
 from bot.toolbox import Toolbox
-from bot.tracing import open_tracing
 from bot.troubles import Troubles
 from bot.vitals import Probe
 from bot.worker import Worker
@@ -41,11 +41,12 @@ async def open_worker(
         ConfigError: no model, a handbook that cannot be read, a server of tools that cannot be reached.
     """
     settings = house.settings
+    withheld = settings.secrets() | secrets_in(environment)
     meter = Meter(settings.prices, settings.budget_turn)
     async with AsyncExitStack() as stack:
         chat, vision = await stack.enter_async_context(open_models(settings, used=meter.used))
         tools = await stack.enter_async_context(open_tools(vision))
-        tracer = await stack.enter_async_context(open_tracing(environment, Masking(settings.secrets()).mask))
+        tracer = await stack.enter_async_context(open_tracing(environment, Masking(withheld).mask))
         breakers = Breakers(failures=settings.breaker_failures, rest_s=settings.breaker_rest_s)
         model = MeteredModel(chat, name=settings.openai_model, breaker=breakers.of("model"), meter=meter, tracer=tracer)
         journal = Journal(house.business.turns)
@@ -57,11 +58,14 @@ async def open_worker(
             system=SystemPrompt(_handbook(settings)),
             toolbox=Toolbox(tools, timeout_s=settings.tool_timeout_s, breakers=breakers, tracer=tracer),
             budgets=house.budgets,
-            troubles=Troubles(state=house.state.within("troubles"), announcements=house.announcements),
+            troubles=Troubles(
+                state=house.state.within("troubles"), mailbox=house.mailbox, announcements=house.announcements
+            ),
             modelless=Modelless(
                 desk=house.business.desk,
                 state=house.state.within("modelless"),
                 announcements=house.announcements,
+                interpreter=house.interpreter,
                 tickets_per_day=settings.tickets_per_day,
             ),
             journal=journal,
@@ -70,6 +74,7 @@ async def open_worker(
             vault=house.vault,
             verification=house.verification,
             announcements=house.announcements,
+            interpreter=house.interpreter,
             cases=house.cases,
             standing=house.standing,
             channels=house.channels,
@@ -77,7 +82,7 @@ async def open_worker(
             tool_state=house.state.within("tools"),
             tenant_of=settings.tenant_of,
             link_hosts=settings.link_hosts,
-            canaries=settings.secrets(),
+            canaries=withheld,
             history_tokens=settings.history_tokens,
             turn_timeout_s=settings.turn_timeout_s,
             lease_s=settings.lease_s,

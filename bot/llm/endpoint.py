@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
 
 import aiohttp
 import httpx2
@@ -19,11 +20,9 @@ from pydantic import SecretStr
 
 from bot.errors import BotError, ContextOverflow, Permanent, Transient
 from bot.llm.stream import is_overflow
-from bot.llm.transport import PlainClient
+from bot.llm.transport import PlainClient, PlainRequest
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_PIECE_BYTES = 256 * 1024
-"""Larger bodies are written in pieces of this size, so that one long conversation does not hold up the event loop."""
 
 _OPTIONS: RequestOptions = {
     "headers": {},
@@ -46,6 +45,21 @@ class ContentFiltered(Permanent):
         super().__init__("model_content_filtered")
 
 
+class _Client(AsyncOpenAI):
+    """The official client, whose requests are alike but for their bodies: one is put together, the others are copies.
+
+    To join key, headers and address again for each costs a third of what it takes to send it.
+    """
+
+    _first: PlainRequest | None = None
+
+    def _build_request(self, options: Any, *, retries_taken: int = 0) -> httpx2.Request:
+        if self._first is None:
+            first = cast("PlainRequest", super()._build_request(options, retries_taken=retries_taken))
+            self._first = first.with_body(b"")
+        return self._first.with_body(options.content)
+
+
 class Endpoint:
     """A Chat Completions endpoint.
 
@@ -54,7 +68,7 @@ class Endpoint:
     """
 
     def __init__(self, *, api_key: SecretStr | str, base_url: str | None) -> None:
-        self._client = AsyncOpenAI(
+        self._client = _Client(
             api_key=api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key,
             base_url=base_url or DEFAULT_BASE_URL,
             max_retries=0,  # retries are the loop's, within the turn's budget; the client would sleep through it
@@ -77,14 +91,8 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(within_s):
-                is_short = len(body) <= _PIECE_BYTES
                 return await self._client.post(
-                    self._url,
-                    cast_to=httpx2.Response,
-                    content=body if is_short else _pieces(body),
-                    # Without a length the pieces would go out chunked, which not every endpoint reads.
-                    options=_OPTIONS if is_short else {**_OPTIONS, "headers": {"Content-Length": str(len(body))}},
-                    stream=True,
+                    self._url, cast_to=httpx2.Response, content=body, options=_OPTIONS, stream=True
                 )
         except APIStatusError as error:
             raise _fault(error) from error
@@ -100,11 +108,6 @@ class Endpoint:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.close()
-
-
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), _PIECE_BYTES):
-        yield body[start : start + _PIECE_BYTES]
 
 
 def _fault(error: APIStatusError) -> BotError:

@@ -7,7 +7,8 @@ asking about them on every request cost as much as sending it.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from copy import copy
 from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
+import yarl
 
 CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS = 2_000
@@ -24,13 +26,33 @@ KEEP_ALIVE_S = 15.0
 ERROR_LIMIT_BYTES = 64 * 1024
 """What is read of an error's body; an endless one must not fill the memory."""
 
+PIECE_BYTES = 256 * 1024
+"""Larger bodies are written in pieces of this size, so that one long conversation does not hold up the event loop."""
+
 _TELLING = "x-stainless-"
-
-RequestContent = bytes | AsyncIterator[bytes]
-
-_BODY = "frontdesk.body"
 _UNUSED = httpx2.ByteStream(b"")
-"""Bodies go to aiohttp as they stand (`_BODY`), not through the request."""
+"""Bodies go to aiohttp as they stand, not through the request."""
+
+
+class PlainRequest(httpx2.Request):
+    """A request as aiohttp takes it, with the headers that an endpoint needs, without those that tell of this machine.
+
+    Args:
+        body: JSON.
+    """
+
+    def __init__(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        needed = [(name, value) for name, value in headers if not name.lower().startswith(_TELLING)]
+        super().__init__(method, url, headers=needed, stream=_UNUSED)
+        self.address = yarl.URL(str(self.url))
+        self.fields = dict(needed)
+        self.body = body
+
+    def with_body(self, body: bytes) -> PlainRequest:
+        """The same request with another body."""
+        other = copy(self)
+        other.body = body
+        return other
 
 
 class PlainClient(httpx2.AsyncClient):
@@ -45,18 +67,12 @@ class PlainClient(httpx2.AsyncClient):
         self._proxy = _proxy_for(url)
         self._is_tls = urlsplit(url).scheme == "https"
         self._session: aiohttp.ClientSession | None = None
-        self._template: _Template | None = None
 
     def build_request(  # type: ignore[override]  # the official client gives these, and an endpoint has no query
-        self, method: str, url: str, *, headers: list[tuple[str, str]], content: RequestContent, **_: Any
-    ) -> httpx2.Request:
-        """A request with the headers that an endpoint needs, without those that tell of this machine."""
-        template = self._template
-        if template is None or template.made_for != (url, headers):
-            template = self._template = _Template(url, headers)
-        return httpx2.Request(
-            method, template.url, headers=template.headers, stream=_UNUSED, extensions={_BODY: content}
-        )
+        self, method: str, url: str, *, headers: Sequence[tuple[str, str]], content: bytes, **_: Any
+    ) -> PlainRequest:
+        """A request with this body."""
+        return PlainRequest(method, url, headers, content)
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send a request; the caller reads the response's body and closes it.
@@ -64,16 +80,18 @@ class PlainClient(httpx2.AsyncClient):
         Raises:
             httpx2.ConnectError: the other side cannot be reached, or ended the connection before it answered.
         """
+        assert isinstance(request, PlainRequest)
         if self._session is None:
             self._session = _session(_trust() if self._is_tls else None)
+        data: bytes | AsyncIterator[bytes] = request.body
+        fields = request.fields
+        if len(request.body) > PIECE_BYTES:
+            data = _pieces(request.body)
+            # Without a length the pieces would go out chunked, which not every endpoint reads.
+            fields = {**fields, "Content-Length": str(len(request.body))}
         try:
             answered = await self._session.request(
-                request.method,
-                str(request.url),
-                data=request.extensions[_BODY],
-                headers=request.headers,
-                allow_redirects=False,
-                proxy=self._proxy,
+                request.method, request.address, data=data, headers=fields, allow_redirects=False, proxy=self._proxy
             )
         except aiohttp.ClientError as error:
             raise httpx2.ConnectError(str(error), request=request) from error
@@ -90,13 +108,9 @@ class PlainClient(httpx2.AsyncClient):
         await super().aclose()
 
 
-class _Template:
-    """What requests to one address with the same headers share, read once."""
-
-    def __init__(self, url: str, headers: list[tuple[str, str]]) -> None:
-        self.made_for = (url, headers)
-        self.url = httpx2.URL(url)
-        self.headers = httpx2.Headers([(name, value) for name, value in headers if _is_needed(name)])
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -129,10 +143,6 @@ def packets(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
         return partial(anext, response.aiter_bytes(), b"")
     assert isinstance(response.stream, _Body)
     return response.stream.read
-
-
-def _is_needed(header: str) -> bool:
-    return not header.lower().startswith(_TELLING)
 
 
 @cache

@@ -11,6 +11,7 @@ from bot.messages import Person, ThreadKey
 from bot.office.room import Done, Ordered, Room, short
 from bot.ports import Mode, Ticket
 from bot.principal import person_ref
+from bot.sentences import TICKET_CLOSED, TICKET_REOPENED
 
 
 async def set_ticket(room: Room, event: Ordered, effect: effects.SetTicket) -> Done:
@@ -23,10 +24,10 @@ async def set_ticket(room: Room, event: Ordered, effect: effects.SetTicket) -> D
         return Done(told=f"Ticket {number} is {effect.status} already.", result="no change")
     thread = _thread_of(changed.ticket)
     if thread is not None:
-        text = f"Ticket {number} is {'closed' if effect.status == 'Closed' else 'open again'}."
-        await room.announcements.say(thread, text, key=f"ticket/{number}/{changed.changes}")
+        sentence = TICKET_CLOSED if effect.status == "Closed" else TICKET_REOPENED
+        await room.announcements.say(thread, sentence, key=f"ticket/{number}/{changed.changes}", number=number)
         customer = await room.customer(thread) or Person(id=changed.ticket.person, display_name=changed.ticket.name)
-        await room.note(event, thread, Note.TICKET, customer, text)
+        await room.note(event, thread, Note.TICKET, customer, sentence.format(number=number))
         if effect.status == "Closed" and await room.mailbox.mode(thread) is Mode.BOT:
             await room.ask_once(event, thread, f"ticket/{number}")
     was = f" (it was {changed.before})" if changed.before != effect.status else " already"

@@ -28,6 +28,7 @@ _WORK: dict[type, Work] = {
     effects.Resume: threads.resume,
     effects.Reset: threads.reset,
     effects.ShowStatus: reading.status,
+    effects.ShowUnresolved: reading.unresolved,
     effects.ShowTranscript: reading.transcript,
     effects.ShowTickets: reading.tickets,
     effects.ShowTicket: reading.ticket,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from bot import transcript as transcripts
 from bot.admin import effects, render
+from bot.errors import BotError
 from bot.office.room import Done, Ordered, Room
 from bot.principal import person_ref
-from bot.report import summary
+from bot.questions import SEVERAL, Question, read_questions
 from bot.standing import EVERYTHING, channel_of, everywhere
 
 LISTED = 20
-"""Tickets that are listed."""
+"""Tickets, or questions, that are listed."""
+
+GLIMPSE = 3
+"""Unresolved questions that `status` shows."""
 
 
 async def status(room: Room, event: Ordered, _: effects.ShowStatus) -> Done:
@@ -35,13 +42,41 @@ async def status(room: Room, event: Ordered, _: effects.ShowStatus) -> Done:
         letters=sum(room.tenants(one.thread.space) == tenant for one in await room.mailbox.dead_letters()),
         blocked=sum(person.startswith(here) for person in standing.blocked),
     )
-    return Done(told=f"{told}\n- Today: {await _today(room, tenant)}")
+    return Done(told=f"{told}\n{await _today(room, tenant)}")
 
 
 async def _today(room: Room, tenant: str) -> str:
     now = datetime.now(UTC)
-    lines = await room.turns.report(tenant, now.replace(hour=0, minute=0, second=0, microsecond=0), now)
-    return summary(lines, now.date(), room.currency)
+    since = _days(now, 1)
+    lines = await room.turns.report(tenant, since, now)
+    return render.today(lines, await _questions(room, tenant, since, now, GLIMPSE), now.date(), room.currency)
+
+
+async def unresolved(room: Room, event: Ordered, effect: effects.ShowUnresolved) -> Done:
+    """What was asked and not resolved, with links."""
+    now = datetime.now(UTC)
+    found = await _questions(room, room.tenant(event), _days(now, effect.days), now, LISTED)
+    return Done(told=render.unresolved(found, effect.days, is_cut=len(found) == LISTED))
+
+
+def _days(now: datetime, days: int) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+
+
+async def _questions(
+    room: Room, tenant: str, since: datetime, until: datetime, limit: int
+) -> Sequence[tuple[Question, str]]:
+    """Each with where it is opened; a platform that cannot tell that at the moment leaves the thread's name."""
+
+    async def link(one: Question) -> str:
+        platform = room.platforms.get(one.thread.platform)
+        with suppress(BotError):
+            return await platform.link(one.thread) if platform else ""
+        return ""
+
+    found = await room.turns.unresolved(tenant, since, until, limit * SEVERAL)
+    questions = await read_questions(room.mailbox, found, limit)
+    return list(zip(questions, await asyncio.gather(*map(link, questions)), strict=True))
 
 
 async def transcript(room: Room, event: Ordered, effect: effects.ShowTranscript) -> Done:

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 Ordered = CommandGiven | ButtonPressed
 
+_ASKED_S = 90 * 86_400.0
+"""As long as a case is kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
@@ -93,7 +96,9 @@ class Room:
     async def ask_once(self, event: Ordered, thread: ThreadKey, case: str) -> None:
         """Have the customer of a closed case asked how it was; nobody is asked twice about the same."""
         customer = await self.customer(thread)
-        if customer is not None and await self.state.compare_and_set(f"asked/{thread}/{case}", None, b"1"):
+        if customer is not None and await self.state.compare_and_set(
+            f"asked/{thread}/{case}", None, b"1", ttl_s=_ASKED_S
+        ):
             await self.note(event, thread, Note.CLOSED, customer, "The case was closed by a colleague.", asks=True)
 
 

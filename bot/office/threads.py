@@ -14,14 +14,16 @@ from bot.office.room import Done, Ordered, Room, named, short
 from bot.pauses import asker_of, lift
 from bot.ports import Order
 from bot.principal import person_ref
-from bot.sentences import BACK, PAUSED_HERE
+from bot.sentences import BACK, PAUSED_HERE, TAKEN_BY
 from bot.standing import channel_of, everywhere
 
 
 async def take_over(room: Room, event: Ordered, _: effects.TakeOver) -> Done:
     """The actor has the thread, and the customer is told so."""
     await _give_to(room, event, event.author)
-    return Done(told="You have the thread. Frontdesk is silent until you hand it back with `/support handback`.")
+    return Done(
+        told="You have the thread. Frontdesk is silent until you hand it back: by the card's button or `handback`."
+    )
 
 
 async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
@@ -33,8 +35,9 @@ async def assign(room: Room, event: Ordered, effect: effects.Assign) -> Done:
         return Done(told="Only people who work here can be given a conversation.", result="refused: no colleague")
     await _give_to(room, event, person)
     await room.desk.assign_tickets(room.tenant(event), str(thread), person_ref(thread, person.id))
-    with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
-        await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
+    if person.id != event.author.id:
+        with suppress(BotError):  # the card says it too; somebody who is not in the channel cannot be told in it
+            await platform.direct(thread, person, f"{named(event.author)} has assigned this conversation to you.")
     return Done(told=f"{named(person)} takes care of this thread.", result=f"assigned to {person.id}")
 
 
@@ -42,8 +45,7 @@ async def _give_to(room: Room, event: Ordered, colleague: Person) -> None:
     thread, name = event.thread, named(colleague)
     customer = await room.customer(thread) or event.author
     case = await room.cases.take(thread, colleague, customer, case_id=short(event))
-    text = f"{name}, a human colleague, takes care of this conversation."
-    await room.announcements.say(thread, text, key=f"taken/{case.id}/{colleague.id}")
+    await room.announcements.say(thread, TAKEN_BY, key=f"taken/{case.id}/{colleague.id}", name=name)
     note = f"{name}, a human colleague, has taken over the thread."
     await room.note(event, thread, Note.HANDED_OVER, event.author, note)
 
@@ -54,7 +56,7 @@ async def hand_back(room: Room, event: Ordered, _: effects.HandBack) -> Done:
     await room.announcements.say(event.thread, BACK, key=f"back/{short(event)}")
     text = f"{named(event.author)}, a human colleague, has handed the thread back to Frontdesk."
     await _go_on(room, event, event.thread, Note.HANDED_BACK, text)
-    return Done(told="Frontdesk has the thread again.")
+    return Done(told="Handed back. What is still open is answered first.")
 
 
 async def close(room: Room, event: Ordered, _: effects.Close) -> Done:

@@ -36,9 +36,9 @@ from bot.ports.models import (
     Usage,
     VisionModel,
 )
-from bot.ports.platform import Card, Examination, Form, Platform
+from bot.ports.platform import Card, Examination, Figures, Form, Platform
 from bot.ports.reply import Activity, Reply, ReplyStream, ToolFinished, ToolStarted
-from bot.ports.reports import ReportLine, TurnLog, TurnRow
+from bot.ports.reports import ReportLine, TurnLog, TurnRow, Unresolved
 from bot.ports.resources import ChannelRules, Listening, Resources, Sealer
 from bot.ports.shared_state import SharedState
 
@@ -59,6 +59,7 @@ __all__ = [
     "DeadLetter",
     "Desk",
     "Examination",
+    "Figures",
     "File",
     "Forgetting",
     "Form",
@@ -92,6 +93,7 @@ __all__ = [
     "ToolStarted",
     "TurnLog",
     "TurnRow",
+    "Unresolved",
     "Upload",
     "Usage",
     "Verdict",

@@ -40,9 +40,13 @@ class Put(StrEnum):
 
 
 class Address(StrEnum):
-    """Whom a message is for, as far as the message itself tells; the mailbox knows the thread."""
+    """Whom a message is for, as far as the message itself tells; the mailbox knows the thread.
+
+    `DESK` is for what code puts on the record: it is taken, and begins no conversation with its author.
+    """
 
     BOT = "bot"
+    DESK = "desk"
     PARTY = "party"
     OTHERS = "others"
 
@@ -150,13 +154,13 @@ class Mailbox(Protocol):
         """Accept one piece of mail, once; the thread is due now."""
 
     async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
-        """A message that was accepted, in the inbox or on the record."""
+        """A message that was accepted, in the inbox or on the record, as it was written down last."""
 
     async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
         """Replace mail that no turn has taken yet; whether it was still there."""
 
     async def erase(self, thread: ThreadKey, message_id: str) -> bool:
-        """Forget a message: drop it from the inbox, or empty its entry on the record; whether it was found."""
+        """Forget a message in every form: drop what waits, empty what is on the record; whether it was found."""
 
     partitions: int
     """How many claims can be made independently of each other."""

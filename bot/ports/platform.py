@@ -58,6 +58,10 @@ class Examination:
     problems: Sequence[str] = ()
 
 
+Figures = Mapping[str, float | str]
+"""What a part measured of itself: names -> numbers and words of ours, nothing secret."""
+
+
 class Platform(Protocol):
     """One chat platform. `run` holds the socket; everything else works without it, so that any process can use it."""
 
@@ -112,14 +116,24 @@ class Platform(Protocol):
     async def describe(self, space: str, person_id: str) -> Person:
         """Look a person up."""
 
+    async def link(self, thread: ThreadKey) -> str:
+        """Where people who may see a conversation open it; empty where there are no such addresses.
+
+        Raises:
+            BotError: it cannot be told at the moment.
+        """
+
     def routes(self) -> Sequence[BaseRoute]:
         """What the one HTTP port shall serve for this platform."""
 
-    async def ping(self) -> None:
+    async def ping(self) -> Figures | None:
         """Whether events can come in, as far as this process knows; never calls the platform.
 
+        Returns:
+            What `/readyz` tells beside `ok`, where there is something to measure.
+
         Raises:
-            Transient: they cannot; the reason is shown by `/readyz`.
+            Transient: they cannot; the reason is shown by `/readyz`, with the figures of an `Unwell`.
         """
 
     async def examine(self) -> Examination:

@@ -67,6 +67,20 @@ class ReportLine:
     money: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """A sign that a customer was not helped by Frontdesk alone; what they asked is on the record, not here.
+
+    Args:
+        at: when it began: what was asked before led to it.
+        why: what happened, in words.
+    """
+
+    thread: ThreadKey
+    at: datetime
+    why: str
+
+
 class TurnLog(Protocol):
     """Turns, one row each, for reports."""
 
@@ -79,3 +93,6 @@ class TurnLog(Protocol):
 
     async def report(self, tenant: str, since: datetime, until: datetime) -> Sequence[ReportLine]:
         """Every day and channel in which something happened, oldest first."""
+
+    async def unresolved(self, tenant: str, since: datetime, until: datetime, limit: int) -> Sequence[Unresolved]:
+        """What got no answer or a thumb down, and what went to a human, youngest first."""

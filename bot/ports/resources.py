@@ -66,6 +66,7 @@ class Resources:
         sealer: for secrets that the adapter must keep.
         channel_rules: what admins set for the channel of a thread.
         waited: told of every wait that the platform's rate limits ask for, in seconds.
+        limited: told of every message that a rate of the adapter's own refuses, by whose it is.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
     """
 
@@ -76,4 +77,5 @@ class Resources:
     sealer: Sealer
     channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
     waited: Callable[[float], None] = lambda seconds: None
+    limited: Callable[[str], None] = lambda scope: None
     demo: bool = False

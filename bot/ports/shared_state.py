@@ -11,6 +11,9 @@ class SharedState(Protocol):
 
     async def get(self, key: str) -> bytes | None: ...
 
+    async def get_all(self, *keys: str) -> Sequence[bytes | None]:
+        """Several values, in the order of their keys: one way there and back, where they are kept in one place."""
+
     async def set(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None: ...
 
     async def delete(self, key: str) -> bool: ...

@@ -39,7 +39,9 @@ _SAYS_LITTLE = frozenset(
 _PHRASES = (
     (
         re.compile(
-            r"\b(?:i )?(?:still )?(?:can't|cannot|can not) (?:log|sign) ?in(?:to my account)?\b[\s,;]*", re.IGNORECASE
+            r"\b(?:i )?(?:still )?(?:can'?t|cannot|can not) (?:log|sign) ?in(?: ?to (?:my|the) account)?"
+            r"(?: any ?more)?\b[\s,;]*",
+            re.IGNORECASE,
         ),
         "",
     ),
@@ -58,6 +60,7 @@ _PHRASES = (
     (re.compile(r"\bi (?=\w+ed\b|got\b|saw\b|sent\b|bought\b|paid\b|found\b)", re.I), ""),
     (re.compile(r"\bmy\b", re.I), "the"),
 )
+_DANGLING = re.compile(r"(?:\s+(?:and|but|also|und|aber|auch))+$", re.IGNORECASE)
 _GREETING = re.compile(
     r"^(?:hi|hello|hey|hallo|moin|good (?:morning|evening|day)|guten (?:tag|morgen)|yes|yeah"
     r"|ok(?:ay)?|ja|sure|well|so|please|bitte|thanks|danke)(?: there)?\b[\s,.!:-]*",
@@ -154,7 +157,8 @@ def summarise(words: Sequence[str], name: str) -> str:
                 continue
             for pattern, replacement in _PHRASES:
                 plain = pattern.sub(replacement, plain)
-            plain = re.sub(r"\s+", " ", plain).strip(" ,;").rstrip(".!?")
+            plain = re.sub(r"\s+", " ", plain).strip(" ,;").rstrip(".!? ")
+            plain = _DANGLING.sub("", plain)
             if plain and plain not in sentences:
                 sentences.append(plain)
     return "; ".join(sentences)

@@ -19,6 +19,7 @@ from bot.standin.protocol import ChatRequest, ImagePart, UserMessage
 from bot.standin.receipt import NotAReceipt, read_receipt
 from bot.standin.rendering import harmless, render_receipt
 from bot.standin.slots import find_slots
+from bot.standin.smalltalk import chat
 from bot.standin.transcript import (
     Answered,
     Happening,
@@ -133,14 +134,16 @@ class _Talk:
 def settle(memory: Memory, offered: frozenset[str]) -> None:
     """An answer was given: what was told is done, what was asked for waits."""
     offer: Goal | None = memory.offer if memory.hit is not None else None
+    if memory.hit is None and not memory.awake():
+        offer = chat(memory).offer
     kept = []
     for goal in memory.goals:
         move = next_move(goal, memory, offered) if goal.awake else None
         if isinstance(move, Tell):
             offer = move.offer or offer
-            if not move.waits_for_proof:
+            if not move.waits_for_proof and not move.rests:
                 continue
-            goal.waits_for_proof, goal.awake = True, False
+            goal.waits_for_proof, goal.awake = move.waits_for_proof, False
         elif isinstance(move, Ask):
             goal.complaint.asked = True
         elif isinstance(move, Act):
@@ -165,50 +168,11 @@ def _to_words(memory: Memory, moves: Sequence[Move]) -> str:
         if memory.offer is not None:
             told.append(say(language, "shall_i_ticket"))
     if told or asked:
-        small = (
-            _small_talk(memory) if not told and memory.moods & {Intent.HELP, Intent.SMALLTALK, Intent.RECALL} else ""
-        )
+        small = chat(memory).text if not told and memory.moods & {Intent.HELP, Intent.SMALLTALK, Intent.RECALL} else ""
         hello = say(language, "hello") if Intent.GREETING in memory.moods and len(memory.said) <= 1 else ""
         lost = say(language, "lost_asking") if not told and memory.is_puzzled else ""
         return proved + hello + lost + "\n\n".join([part for part in (small, *told, *asked) if part])
-    return proved + (_small_talk(memory) or _puzzled(memory))
-
-
-def _small_talk(memory: Memory) -> str:
-    moods = memory.moods
-    if Intent.RECALL in moods:
-        earlier = memory.said[:-1]
-        return (
-            say(memory.language, "recall", text=harmless(earlier[-1]))
-            if earlier
-            else say(memory.language, "recall_nothing")
-        )
-    for mood, key in (
-        (Intent.VERIFY, "verified_what"),
-        (Intent.HELP, "help"),
-        (Intent.SMALLTALK, "smalltalk"),
-        (Intent.BYE, "bye"),
-        (Intent.CANCEL, "all_right"),
-        (Intent.THANKS, "welcome"),
-        (Intent.NO, "all_right"),
-        (Intent.GREETING, "greeting"),
-        (Intent.YES, "all_right"),
-    ):
-        if mood in moods:
-            return say(memory.language, key)
-    return ""
-
-
-def _puzzled(memory: Memory) -> str:
-    if memory.loose_number:
-        return say(memory.language, "which_number", number=harmless(memory.loose_number))
-    if memory.is_foreign:
-        return say(memory.language, "foreign")
-    if any(goal.waits_for_proof for goal in memory.goals):
-        return say(memory.language, "form_waits")
-    if not memory.said:
-        return say(memory.language, "greeting")
-    return say(memory.language, "lost")
+    return proved + chat(memory).text
 
 
 def _to_call(use: Use) -> Call:

@@ -24,8 +24,9 @@ ENGLISH: dict[str, str] = {
     "recall_nothing": "I have no earlier message of yours in this conversation.",
     "lost": (
         "Sorry, I did not understand that. You can ask me, for example, “Where is my order?”, “I cannot log in”, "
-        "“What is the status of ticket 12345?”, or attach a picture of a receipt."
+        "“What is the status of my ticket?”, or attach a picture of a receipt."
     ),
+    "angry": "I'm sorry that this is such a nuisance. I do what I can.",
     "lost_asking": "Sorry, I did not get that. ",
     "foreign": "I understand English and German only. Could you write in one of them?",
     "which_number": "Is {number} the number of an **order** or of a **ticket**?",
@@ -37,6 +38,11 @@ ENGLISH: dict[str, str] = {
         "I'll gladly look that up. Please tell me the **order id** and the **e-mail address** of the order."
     ),
     "ask_order_id": "Thank you. What is the **order id**?",
+    "ask_order_id_again": "I need the **order id** for that; it stands in the confirmation e-mail. What is it?",
+    "no_order_id": (
+        "The **order id** stands in the confirmation e-mail, and without it I cannot look the order up. Send it when "
+        "you find it."
+    ),
     "ask_order_email": "Thank you. Which **e-mail address** was order {order} placed with?",
     "order_status": "Your order {order} is **{status}**.",
     "order_eta": "It should arrive around **{eta}**.",
@@ -75,6 +81,13 @@ ENGLISH: dict[str, str] = {
         "Ticket **{number}** about this is open already, and a colleague will come back to you. If this is something "
         "else, shall I open another one?"
     ),
+    "tickets_opened": "I've opened ticket **{number}** for you here, and a colleague will come back to you.",
+    "no_ticket_opened": "I have not opened a ticket for you in this conversation.",
+    "too_many_tickets": "I have opened as many tickets for you today as I may.",
+    "colleague_answers": (
+        "I cannot do more about that myself. Ticket **{number}** leads to this conversation, so the colleague who "
+        "takes it reads this, too."
+    ),
     "ask_ticket_number": "What is the **number** of the ticket?",
     "ticket_needs_check": "Before I can tell how it stands, I have to check who you are, by a private form.",
     "verification_required": (
@@ -85,6 +98,7 @@ ENGLISH: dict[str, str] = {
         "The **private form** is still waiting for you: please enter your username and key there, and I go on with "
         "your question."
     ),
+    "no_key": "Without that check I may not tell how a ticket stands.",
     "ticket_status": "Ticket {number} is **{status}**.",
     "ticket_issue": "It is about: {issue}.",
     "ticket_not_found": "I could not find a ticket with the number {number} for you. Please check the number.",

@@ -23,8 +23,9 @@ GERMAN: dict[str, str] = {
     "recall_nothing": "Ich habe in diesem Gespräch keine frühere Nachricht von Ihnen.",
     "lost": (
         "Das habe ich leider nicht verstanden. Fragen Sie zum Beispiel: „Wo ist meine Bestellung?“, „Ich kann mich "
-        "nicht anmelden“, „Wie steht Ticket 12345?“, oder hängen Sie das Bild eines Belegs an."
+        "nicht anmelden“, „Wie steht mein Ticket?“, oder hängen Sie das Bild eines Belegs an."
     ),
+    "angry": "Es tut mir leid, dass das so ärgerlich ist. Ich tue, was ich kann.",
     "lost_asking": "Das habe ich nicht verstanden. ",
     "foreign": (
         "I understand English and German only. Ich verstehe nur Englisch und Deutsch: Bitte schreiben Sie in einer "
@@ -39,6 +40,11 @@ GERMAN: dict[str, str] = {
         "Das sehe ich gern nach. Bitte nennen Sie mir die **Bestellnummer** und die **E-Mail-Adresse** der Bestellung."
     ),
     "ask_order_id": "Danke. Wie lautet die **Bestellnummer**?",
+    "ask_order_id_again": "Dafür brauche ich die **Bestellnummer**; sie steht in der Bestätigungsmail. Wie lautet sie?",
+    "no_order_id": (
+        "Die **Bestellnummer** steht in der Bestätigungsmail, und ohne sie kann ich nicht nachsehen. Schicken Sie sie "
+        "einfach, wenn Sie sie finden."
+    ),
     "ask_order_email": "Danke. Mit welcher **E-Mail-Adresse** wurde die Bestellung {order} aufgegeben?",
     "order_status": "Ihre Bestellung {order}: **{status}**.",
     "order_eta": "Sie sollte um den **{eta}** ankommen.",
@@ -75,6 +81,13 @@ GERMAN: dict[str, str] = {
         "Dazu gibt es schon das Ticket **{number}**; wir melden uns. Soll ich, falls es etwas anderes ist, ein "
         "weiteres anlegen?"
     ),
+    "tickets_opened": "In diesem Gespräch habe ich Ticket **{number}** für Sie angelegt; wir melden uns.",
+    "no_ticket_opened": "In diesem Gespräch habe ich noch kein Ticket für Sie angelegt.",
+    "too_many_tickets": "Mehr Tickets darf ich heute nicht für Sie anlegen.",
+    "colleague_answers": (
+        "Mehr kann ich selbst dazu nicht tun. Ticket **{number}** führt zu diesem Gespräch, und wer es übernimmt, "
+        "liest auch das."
+    ),
     "ask_ticket_number": "Wie lautet die **Nummer** des Tickets?",
     "ticket_needs_check": (
         "Bevor ich sagen kann, wie es steht, muss ich in einem privaten Formular prüfen, wer Sie sind."
@@ -87,6 +100,7 @@ GERMAN: dict[str, str] = {
         "Das **private Formular** wartet noch: Bitte geben Sie dort Benutzername und Schlüssel ein, dann mache ich "
         "weiter."
     ),
+    "no_key": "Ohne diese Prüfung darf ich nicht sagen, wie ein Ticket steht.",
     "ticket_status": "Ticket {number} hat den Status **{status}**.",
     "ticket_issue": "Darum geht es: {issue}.",
     "ticket_not_found": "Ich habe kein Ticket mit der Nummer {number} für Sie gefunden. Bitte prüfen Sie die Nummer.",

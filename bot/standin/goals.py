@@ -24,6 +24,7 @@ from bot.standin.vocabulary import Intent
 _IMAGES_AT_ONCE = 4
 _REASON_LIMIT = 400
 _MISSES_BEFORE_OFFER = 2
+_NOT_LEGIBLE = re.compile(r"could (?:not )?be read\b(?!.*\bhere\b)", re.IGNORECASE)
 _FOR_THE_MODEL = re.compile(
     r"^(?:Ask|Tell|Say|Offer|Do not|Don't|Use|Never|Call|Retry)\b"
     r"|\b(?:this person|the customer|the tool|arguments|them|ids? of)\b",
@@ -52,11 +53,13 @@ class Tell:
     Args:
         offer: what a "yes" to this begins.
         waits_for_proof: it goes on once the person has verified.
+        rests: it goes on once the person says what it lacks.
     """
 
     text: str
     offer: Goal | None = field(default=None, compare=False)
     waits_for_proof: bool = False
+    rests: bool = False
 
 
 Move = Act | Ask | Tell
@@ -80,8 +83,7 @@ def _order(goal: Goal, memory: Memory) -> Move:
     if not goal.anew and known is not None and not goal.outcomes and _is_about(known, memory.order_id):
         return Tell(text=render_order(known, goal.asked, memory.language))
     if lacks:
-        key = "ask_order_both" if len(lacks) == 2 else "ask_order_id" if "order_id" in lacks else "ask_order_email"
-        return Ask(text=say(memory.language, key, order=harmless(memory.order_id)))
+        return _ask_order(goal, memory, lacks)
     use = Use.of(TOOLS[Aim.ORDER], order_id=memory.order_id, email=memory.email)
     returned = goal.outcome(use) or (None if goal.anew else memory.results.get(use))
     if returned is None:
@@ -94,6 +96,18 @@ def _order(goal: Goal, memory: Memory) -> Move:
             return Tell(text=text)
         return Tell(text=f"{text} {say(memory.language, 'shall_i_human')}", offer=_human(goal))
     return _failure(returned, memory, f"order {memory.order_id} could not be looked up")
+
+
+def _ask_order(goal: Goal, memory: Memory, lacks: frozenset[str]) -> Ask | Tell:
+    language = memory.language
+    if "order_id" not in lacks:
+        return Ask(text=say(language, "ask_order_email", order=harmless(memory.order_id)))
+    if Intent.LACKING in memory.moods:
+        text = f"{say(language, 'no_order_id')} {say(language, 'shall_i_human')}"
+        return Tell(text=text, offer=_human(goal), rests=True)
+    if len(lacks) == 2:
+        return Ask(text=say(language, "ask_order_both"))
+    return Ask(text=say(language, "ask_order_id_again" if memory.is_puzzled else "ask_order_id"))
 
 
 def _complaint(goal: Goal, memory: Memory) -> Move:
@@ -125,8 +139,8 @@ def _ticket_opened(goal: Goal, memory: Memory, returned: Returned) -> Tell:
         text = say(language, "unknown_outcome") + " " + say(language, "shall_i_human")
         return Tell(text=text, offer=_human(goal))
     if returned.error is not None:
-        text = f"{_relay(returned, memory)} {say(language, 'shall_i_human')}"
-        return Tell(text=text, offer=_human(goal))
+        told = say(language, returned.error) if returned.error == "too_many_tickets" else _relay(returned, memory)
+        return Tell(text=f"{told} {say(language, 'shall_i_human')}", offer=_human(goal))
     number = ticket_number(returned.value)
     key = "ticket_opened" if number else "ticket_opened_no_number"
     text = say(
@@ -160,9 +174,18 @@ def _receipt(goal: Goal, memory: Memory) -> Move:
             parts.append(render_receipt(_fields(returned), memory.language))
         else:
             failed = returned
-            parts.append(f"{_relay(returned, memory, 'receipt_failed')} {say(memory.language, 'receipt_retry')}")
+            parts.append(_receipt_failed(returned, memory))
     offer = _ticket_for("the picture of a receipt could not be read", memory) if failed else None
     return Tell(text="\n\n".join(parts), offer=offer)
+
+
+def _receipt_failed(returned: Returned, memory: Memory) -> str:
+    """What is wrong with the picture, and what to do about it; a better picture helps where it was only not legible."""
+    language = memory.language
+    told = relay(returned.message) if language == "en" else ""
+    if not told or _NOT_LEGIBLE.search(told):
+        return f"{say(language, 'receipt_failed')} {say(language, 'receipt_retry')}"
+    return f"{say(language, 'receipt_failed')} {told} {say(language, 'shall_i_ticket')}"
 
 
 def _ticket(goal: Goal, memory: Memory) -> Move:
@@ -249,12 +272,10 @@ def _failure(returned: Returned, memory: Memory, what: str) -> Tell:
     return Tell(text=text, offer=_ticket_for(what, memory))
 
 
-def _relay(returned: Returned, memory: Memory, otherwise: str = "failed") -> str:
+def _relay(returned: Returned, memory: Memory) -> str:
     """What an error's sentence tells the customer, or a sentence of ours."""
     told = relay(returned.message) if memory.language == "en" else ""
-    if told and otherwise == "receipt_failed":
-        return f"{say(memory.language, otherwise)} {told}"
-    return told or say(memory.language, otherwise)
+    return told or say(memory.language, "failed")
 
 
 def relay(message: str) -> str:

@@ -94,7 +94,8 @@ def _place_number(
     waiting = [aim for aim in aims if aim in (Aim.ORDER, Aim.TICKET)]
     if about_ticket == about_order:
         about_ticket = (bool(waiting) and waiting[-1] is Aim.TICKET) or (not waiting and memory.was_verified)
-        about_order = (bool(waiting) and waiting[-1] is Aim.ORDER) or (not about_ticket and memory.tried is Aim.ORDER)
+        is_near = memory.tried is Aim.ORDER or memory.goal(Aim.ORDER) is not None
+        about_order = (bool(waiting) and waiting[-1] is Aim.ORDER) or (not about_ticket and is_near)
     if about_ticket and number.isdigit():
         memory.ticket = number
         if memory.goal(Aim.TICKET) is None:

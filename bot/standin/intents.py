@@ -11,8 +11,8 @@ _GERMAN = frozenset(
     wann was wie hallo guten moin servus habe hab kann möchte bestellung paket lieferung beleg quittung rechnung
     mensch mitarbeiter wurde für mit sie ihr auf noch kein keine ja nein gerne schon mal heiße konto gesperrt
     artikel tschüss geht bestellt wird sind von zum zur dem den einen einem kassenzettel kassenbon erstattung
-    passwort warum welche wohin vielen dank gern klar genau status anmelden einloggen kannst können du wer bist
-    dir gibt hier""".split()
+    passwort warum welche wohin vielen dank gern klar genau anmelden einloggen kannst können du wer bist
+    dir gibt hier komme rein weg ahnung zeug""".split()
 )
 _ENGLISH = frozenset(
     """i and the is are not a my me please thanks thank where when what how hello have can could would order package
@@ -22,13 +22,17 @@ _ENGLISH = frozenset(
 _FOREIGN = frozenset(
     """bonjour merci commande où est votre je suis pouvez vous hola gracias pedido dónde está mi quiero ayuda por favor
     ciao grazie ordine dov'è il mio olá obrigado encomenda onde meu hej tack var min beställning waar mijn
-    bestelling dank u wel ik gdzie jest moje zamówienie dziękuję""".split()
+    bestelling dank u wel hablo inglés ingles español necesito ik gdzie jest moje zamówienie dziękuję""".split()
 )
+
+
+_SHORTENED = re.compile(r"\b(what|where|who|how|that|when|don|can|didn|doesn|isn|won|hasn|haven|wasn)(s|t)\b")
+"""What many leave the apostrophe out of."""
 
 
 def find_intents(text: str) -> frozenset[Intent]:
     """All that the text may want."""
-    folded = re.sub(r"[ \t]+", " ", text.lower()).strip()
+    folded = _SHORTENED.sub(r"\1'\2", re.sub(r"[ \t]+", " ", text.lower()).strip())
     return frozenset(intent for intent, pattern in PATTERNS.items() if pattern.search(folded))
 
 

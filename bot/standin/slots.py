@@ -43,8 +43,8 @@ _NAME_SAID = re.compile(
     re.IGNORECASE,
 )
 _NAME_HINTED = re.compile(
-    rf"(?:\bit is|\bit's|\bits|\bthis is|\bi am|\bi'm|\bim|\bich bin|\bhier ist|\bhier spricht|\bdas ist|\bes ist"
-    rf"|\bfrom|\bcheers,|\bregards,|^-)\s+{_TITLE}(?P<name>{_NAME_WORD}(?:\s+{_NAME_WORD}){{0,2}})",
+    rf"(?:\bit is|\bit's(?: me,)?|\bits|\bthis is|\bi am|\bi'm|\bim|\bich bin|\bhier ist|\bhier spricht"
+    rf"|\bdas ist|\bes ist|\bfrom|\bcheers,|\bregards,|^-)\s+{_TITLE}(?P<name>{_NAME_WORD}(?:\s+{_NAME_WORD}){{0,2}})",
     re.IGNORECASE,
 )
 _NAME_BARE = re.compile(

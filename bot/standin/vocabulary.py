@@ -40,15 +40,18 @@ class Intent(StrEnum):
     TICKET_WORD = auto()
     ORDER_WORD = auto()
     VERIFY = auto()
+    OPENED = auto()
+    LACKING = auto()
+    ANGER = auto()
     QUESTION = auto()
 
 
 _GROUPS = {
     "goods": (
-        r"(?:orders?|packages?|parcels?|deliver(?:y|ies)|shipments?|purchases?|stuff|sleds?|things?|items?"
+        r"(?:orders?|pac?ka?ges?|pacakges?|parcels?|deliver(?:y|ies)|shipments?|purchases?|stuff|sleds?|things?|items?"
         r"|goods|products?)"
     ),
-    "ware": r"(?:bestellung(?:en)?|paket|lieferung|sendung|päckchen|ware|sachen|artikel|schlitten)",
+    "ware": r"(?:bestellung(?:en)?|paket|lieferung|sendung|päckchen|ware|sachen|zeug|artikel|schlitten)",
     "people": (
         r"(?:humans?|person|people|agents?|representatives?|reps?|operators?|supervisors?|managers?"
         r"|colleagues?|someone|somebody|staff|employees?|customer (?:service|support|care)|support team|team"
@@ -60,9 +63,9 @@ _GROUPS = {
         r"(?:status|where|arrive\w*|shipped|late|delayed|coming|track\w*|waiting|not here|eta|when|lost"
         r"|supposed)"
     ),
-    "arrived": r"(?:arrived?|received?|come|delivered|shipped|shown up)",
+    "arrived": r"(?:arrived?|received?|come|came|delivered|shipped|(?:shown?|showed|turn(?:ed)?) up)",
     "fails": r"(?:fail\w*|declin\w*|reject\w*|errors?|problems?|issues?|not|doesn'?t|won'?t|refused?)",
-    "changeable": r"(?:order|address|delivery|size|colou?r|subscription|account|e-?mail|name)",
+    "changeable": r"(?:order|addr?ess|delivery|size|colou?r|subscription|account|e-?mail|name)",
     "a_new": r"(?: me| us)?(?: up)?(?: an?| another| one| the)?(?: new| support)* ",
     "asks_of": (
         r"(?:status|updates?|news|progress|check|happen\w*|state|look(?:ing)? up|look at|how(?:'s| is)|where"
@@ -99,7 +102,8 @@ _PATTERNS: dict[Intent, tuple[str, ...]] = {
     ),
     Intent.SMALLTALK: (
         r"\bhow are you\b|\bhow(?:'s| is) it going\b|\bwho are you\b",
-        r"\bare you (?:an? |really )*(?:bot|human|robot|real|ai|machine|person)|\bwhat are you\W*$",
+        r"\bwho (?:made|built|wrote) you\b",
+        r"\bare you (?:an? |really )*(?:bot|human|robot|real|ai|machine|person|chatgpt|gpt)|\bwhat are you\W*$",
         r"\bwhat(?:'s| is) your name\b|\bwie geht(?:'s| es)\b|\bwer bist du\b|\bwer sind sie\b",
         r"\bbist du (?:ein )?(?:bot|mensch|roboter)",
     ),
@@ -153,6 +157,7 @@ _PATTERNS: dict[Intent, tuple[str, ...]] = {
         r"\bmy (?:order|package|parcel|delivery) ?\??$|\border (?:id|number|no)\b|\border #?\d",
         r"\bwo (?:ist|bleibt|sind|steckt|bleiben)\b.*\b<ware>\b",
         r"\b<ware>\b.*\b(?:status|wo|wann|angekommen|verspätet|immer noch|stand|verfolg\w*)\b",
+        r"\b<ware>\b.*\b(?:weg|verschwunden|verloren)\b",
         r"\bwann (?:kommt|wird|ist|kommen)\b.*\b(?:<ware>|geliefert|an)\b",
         r"\b(?:status|stand|verfolg\w*)\b.*\b<ware>\b|\bbestell(?:nummer|ung) ?(?:nr\.? ?)?\d",
         r"\bnoch nicht (?:da|angekommen|geliefert)\b",
@@ -201,7 +206,7 @@ _PATTERNS: dict[Intent, tuple[str, ...]] = {
         r"\blocked out\b|\b(?:access|get into|getting into|enter|open)\b.{0,12}\b(?:my|the) account\b",
         r"\baccount\b.{0,20}\b(?:locked|blocked|disabled|suspended|access)\b|\b2fa\b|\bverification code\b",
         r"\bcan'?t get in\b|\b(?:ein|an)?(?:ge)?log(?:gen|ge|gt)\b|\banmeld\w*|\banzumelden\b|\bpasswort\b",
-        r"\bkonto\b.{0,20}\bgesperrt\b",
+        r"\bkonto\b.{0,20}\bgesperrt\b|\b(?:komme?|kann)\b.{0,12}\bnicht\b.{0,12}\bin (?:mein|das) konto\b",
     ),
     Intent.PAYMENT: (
         r"\b(?:payments?|cards?|paypal|check ?out|paying)\b.{0,30}\b<fails>\b",
@@ -215,13 +220,14 @@ _PATTERNS: dict[Intent, tuple[str, ...]] = {
     ),
     Intent.WRONG: (
         r"\bwrong (?:items?|size|colou?r|products?|order|thing|one|sled|sandwich)\b",
+        r"\b(?:received|got|sent|delivered)\b.{0,20}\bwrong\b",
         r"\b(?:received|got|sent|delivered)\b.{0,40}\binstead\b|\bnot what i (?:ordered|bought)\b",
         r"\bmissing (?:an? )?(?:items?|parts?|pieces?)\b",
         r"\b(?:items?|parts?|pieces?|something|one) (?:(?:is|are|was|were) )?missing\b|\bincomplete\b",
         r"\bfalsche[rsn]? (?:artikel|größe|farbe|ware)\b|\bfehlt\b|\bunvollständig\b",
     ),
     Intent.CHANGE: (
-        r"\b(?:cancel|change|modify|amend|redirect)\b.{0,25}\b<changeable>\b",
+        r"\b(?:cancel|change|modify|amend|redirect|update|correct)\b.{0,25}\b<changeable>\b",
         r"\b(?:return|exchange|send back)\b.{0,20}\b(?:it|this|that|the|my|an?)\b|\b(?:delete|close) my account\b",
         r"\b(?:storn\w*|umtausch\w*|zurück(?:geben|schicken|senden)|kündig\w*)\b",
     ),
@@ -242,6 +248,21 @@ _PATTERNS: dict[Intent, tuple[str, ...]] = {
         r"\bmy tickets?\b|\bstatus of (?:#?\d{3,})|^(?:and )?(?:my |the )?tickets?\W*$",
         r"\b(?:status|stand|steht)\b.*\b(?:ticket|vorgang|anfrage)s?\b",
         r"\b(?:ticket|vorgang)\b.*\b(?:status|stand|\d{3,})|\bmein(?:em|es)? ticket\b",
+    ),
+    Intent.OPENED: (
+        r"\b(?:did|have) you (?:already |really |just )?(?:opene?d?|created?|made?|filed?)\b.{0,20}\b(?:ticket|case)\b",
+        r"\b(?:what|which)\b.{0,20}\b(?:ticket|case)(?:'s)? (?:number|id|no)\b",
+        r"\bticket ?nummer\b.*\?|\b(?:hast du|haben sie)\b.{0,30}\bticket\b.{0,20}\b(?:angelegt|eröffnet|erstellt)\b",
+    ),
+    Intent.LACKING: (
+        r"\b(?:don't|do not|didn't) (?:have|know|remember|get)\b(?! what| why| how)",
+        r"\bno idea\b|\b(?:forgot|lost) (?:it|the|my)\b",
+        r"\bkeine ahnung\b|\bweiß (?:ich )?(?:es |sie )?nicht\b|\bhabe?\b.{0,10}\bkeine?n?\b",
+    ),
+    Intent.ANGER: (
+        r"\b(?:fuck\w*|(?:bull)?shit\w*|wtf|stupid|idiots?|useless|ridiculous|damn\w*|crap|scam\w*)\b",
+        r"\bliars?\b|\bhate (?:you|this)\b",
+        r"\b(?:scheiß\w*|scheiss\w*|blöd\w*|dumm\w*|unverschämt\w*|saftladen|frechheit|nutzlos)\b",
     ),
     Intent.TICKET_WORD: (r"\btickets?\b|\bcase\b",),
     Intent.ORDER_WORD: (r"\borders?\b|\bpackage\b|\bparcel\b|\bbestellung\b|\bpaket\b",),

@@ -18,7 +18,7 @@ from bot.standin.vocabulary import COMPLAINTS, Intent
 CHAT = frozenset(
     {
         Intent.GREETING, Intent.THANKS, Intent.BYE, Intent.HELP, Intent.SMALLTALK, Intent.YES, Intent.NO, Intent.CANCEL,
-        Intent.RECALL,
+        Intent.RECALL, Intent.OPENED, Intent.LACKING, Intent.ANGER,
     }
 )  # fmt: skip
 """What is said for its own sake."""
@@ -48,6 +48,8 @@ def find_goals(memory: Memory, said: Said, slots: Slots, intents: frozenset[Inte
     offered = _offered(memory, intents)
     if offered is not None:
         return [offered]
+    if Intent.OPENED in intents and not slots.ticket:
+        return []
     if _asks_handbook(memory, text, slots, intents, hit) and hit is not None:
         memory.hit = hit
         if intents & (_COMPLAINTS | {Intent.DISPUTE}):
@@ -57,7 +59,9 @@ def find_goals(memory: Memory, said: Said, slots: Slots, intents: frozenset[Inte
     if checks:
         return [*checks, Goal(aim=Aim.ORDER, words=text)] if slots.order else checks
     if disputed or _complains(memory, slots, intents):
-        return [_complaint(text, intents)]
+        looked_up = Goal(aim=Aim.ORDER, words=text)
+        also = [looked_up] if slots.order and slots.email and Intent.ORDER in intents else []
+        return [*also, _complaint(text, intents)]
     return _lookups(memory, text, slots, intents)
 
 
@@ -95,9 +99,14 @@ def _lookups(memory: Memory, text: str, slots: Slots, intents: frozenset[Intent]
         memory.order_id, memory.loose_number = memory.loose_number, ""
     if Intent.AGAIN in intents and memory.tried in (Aim.ORDER, Aim.TICKET):
         return [Goal(aim=memory.tried, asked=asked, words=text, anew=True)]
-    on_receipt = memory.receipt is not None and memory.topic is Aim.RECEIPT
+    if memory.loose_number and slots.email:
+        memory.order_id, memory.loose_number = memory.loose_number, ""  # an e-mail address goes with an order
+    on_receipt = memory.receipt is not None and (
+        memory.topic is Aim.RECEIPT or (memory.topic is Aim.COMPLAINT and memory.order is None)
+    )
     named = memory.receipt is not None and bool(named_items(memory.receipt, text))
-    asks_part = on_receipt and bool(intents & _RECEIPT_FACETS or (named and Intent.QUESTION in intents))
+    facets = _RECEIPT_FACETS if memory.topic is Aim.RECEIPT else _RECEIPT_FACETS - {Intent.WHEN}
+    asks_part = on_receipt and bool(intents & facets or (named and Intent.QUESTION in intents))
     about_order = bool(slots.order) or (Intent.ORDER in intents and not on_receipt)
     if (Intent.RECEIPT in intents or asks_part) and not about_order:
         return [Goal(aim=Aim.RECEIPT, asked=asked & _RECEIPT_FACETS, words=text)]

@@ -19,8 +19,14 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from bot.errors import Transient
 from bot.store.address import Address, Cluster, One, Sentinels, parse_address
@@ -58,7 +64,8 @@ class mapped:  # noqa: N801  reads as a statement: `with mapped():`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, RedisError | RedisClusterException | OSError):  # the time limit's error is an OSError
-            raise Transient("redis_unavailable") from error
+            is_refused = isinstance(error, AuthenticationError | NoPermissionError)
+            raise Transient("redis_refuses" if is_refused else "redis_unavailable") from error
 
 
 class _Prompt(Redis):

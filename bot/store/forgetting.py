@@ -223,7 +223,7 @@ def _forgotten(turn: Turn) -> Turn:
         case StaffTurn():
             return replace(turn, text="")
         case NoteTurn():
-            return replace(turn, author=FORGOTTEN, text="")
+            return replace(turn, author=FORGOTTEN, text="", message_ids=())
         case AssistantTurn():
             calls = tuple(replace(call, arguments="{}") for call in turn.tool_calls)
             return replace(turn, text="[forgotten]" if turn.text else "", tool_calls=calls)

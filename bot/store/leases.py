@@ -73,5 +73,6 @@ def read_lease(
 
 def ordered(lease: Lease, answer: bytes) -> Lease:
     """The lease with the order that a fenced script answered with, if there is one."""
-    order = answer.decode().removeprefix("order:")
-    return replace(lease, order=Order(order) if order else None)
+    told = answer.decode().removeprefix("order:")
+    # What a newer version orders is followed by its own workers; it must not end the heartbeat of ours.
+    return replace(lease, order=Order(told) if told in set(Order) else None)

@@ -116,7 +116,7 @@ class RedisMailbox:
         return Put(_text(result))
 
     async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
-        """A message that was accepted, in the inbox or on the record; the record is searched from its end."""
+        """A message that was accepted, in the inbox or on the record, as it was written down last."""
         return await self._records.find(thread, message_id)
 
     async def edit(self, thread: ThreadKey, found: Found, turn: Turn) -> bool:
@@ -124,16 +124,22 @@ class RedisMailbox:
         return found.index is None and await self._change_inbox(thread, found.entry, self._encode(turn).row)
 
     async def erase(self, thread: ThreadKey, message_id: str) -> bool:
-        """Forget a message: drop it from the inbox, or empty its entry on the record; whether it was found."""
-        found = await self.find(thread, message_id)
-        if found is None:
-            return False
-        if found.index is None:
-            # A turn may have taken it onto the record since; then it is found there.
-            return await self._change_inbox(thread, found.entry, b"") or await self.erase(thread, message_id)
-        empty = self._encode(codec.erased(found.entry.turn)).row
-        turns = self._at(thread).turns(thread)
-        return bool(await self._scripts.run("erase", [turns], [found.index, found.entry.row, empty]))
+        """Forget a message in every form that it had: drop what waits in the inbox, empty what is on the record.
+
+        Returns:
+            Whether anything was found.
+        """
+        erased = False
+        async with aclosing(self._records.places(thread, message_id)) as places:
+            async for found in places:
+                if found.index is None:  # a turn may have taken it onto the record since; then it is found there
+                    erased |= await self._change_inbox(thread, found.entry, b"")
+                else:
+                    empty = self._encode(codec.erased(found.entry.turn)).row
+                    turns = self._at(thread).turns(thread)
+                    args = [found.index, found.entry.row, empty]
+                    erased |= bool(await self._scripts.run("erase", [turns], args))
+        return erased
 
     async def _change_inbox(self, thread: ThreadKey, entry: Entry, changed: bytes) -> bool:
         at = self._at(thread)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import cast
 
 import orjson
@@ -49,10 +50,17 @@ class Records:
         return b"".join(itertools.takewhile(bool, pieces)) or None
 
     async def find(self, thread: ThreadKey, message_id: str) -> Found | None:
-        """A message that was accepted, in the inbox or on the record; the record is searched from its end."""
+        """A message that was accepted, in the inbox or on the record, as it was written down last."""
+        async with aclosing(self.places(thread, message_id)) as places:
+            async for found in places:
+                return found
+        return None
+
+    async def places(self, thread: ThreadKey, message_id: str) -> AsyncGenerator[Found, None]:
+        """Where a message stands, and what was changed in it later: the inbox, then the record from its end."""
         for entry in await self.inbox(thread):
             if _is_message(entry.row, message_id):
-                return Found(entry=entry)
+                yield Found(entry=entry)
         turns = self._at(thread).turns(thread)
         with mapped():
             end = int(await self._redis.llen(turns))
@@ -61,9 +69,8 @@ class Records:
             rows = await read_list(self._redis, turns, start, end - 1)
             for index, row in reversed(list(enumerate(rows, start))):
                 if _is_message(row, message_id):
-                    return Found(entry=codec.entry(row), index=index)
+                    yield Found(entry=codec.entry(row), index=index)
             end = start
-        return None
 
     async def mode(self, thread: ThreadKey) -> Mode:
         """Who has the thread."""

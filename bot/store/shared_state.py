@@ -9,7 +9,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from bot.store import keys
-from bot.store.client import mapped, read_list, subscribed
+from bot.store.client import answered_together, mapped, read_list, subscribed
 from bot.store.lua import Script
 
 _SET_IF = Script("""
@@ -77,6 +77,10 @@ class RedisSharedState:
         """The value, if there is one."""
         with mapped():
             return cast("bytes | None", await self._redis.get(self._key(key)))
+
+    async def get_all(self, *keys: str) -> Sequence[bytes | None]:
+        """Several values, in the order of their keys."""
+        return await answered_together(self._redis, [("GET", self._key(key)) for key in keys])
 
     async def set(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None:
         """Set a value, replacing what was there and its time to live."""

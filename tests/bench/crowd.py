@@ -162,6 +162,9 @@ class Crowd:
     async def describe(self, space: str, person_id: str) -> Person:
         return ADA
 
+    async def link(self, thread: ThreadKey) -> str:
+        return ""
+
     def routes(self) -> Sequence[BaseRoute]:
         return ()
 

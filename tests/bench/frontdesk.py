@@ -25,6 +25,7 @@ from bot.channels import ChannelBook
 from bot.collector import spare_the_loaded
 from bot.config import load
 from bot.intake import IntakeDesk
+from bot.interpreter import Interpreter
 from bot.journal import Journal
 from bot.llm.openai import OpenAIChat
 from bot.llm.wire import to_wire
@@ -120,7 +121,8 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
         verification = Verification(state.within("verification"), grants, desk)
         crowd = Crowd()
         channels = ChannelBook(state.within("channels"))
-        announcements = Announcements(state.within("announcements"), {PLATFORM: crowd})
+        interpreter = Interpreter(channels, mailbox)
+        announcements = Announcements(state.within("announcements"), {PLATFORM: crowd}, interpreter)
         cases = Cases(state.within("cases"), mailbox, announcements, hours_of=channels.hours, reminder_s=900)
         standing = StandingOrders(state.within("standing"), lambda _: "default")
         accounts = Accounts(mailbox, model="bench", settings="bench")
@@ -137,9 +139,13 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             loop=Loop(model),
             budgets=budgets,
             modelless=Modelless(
-                desk=desk, state=state.within("modelless"), announcements=announcements, tickets_per_day=5
+                desk=desk,
+                state=state.within("modelless"),
+                announcements=announcements,
+                interpreter=interpreter,
+                tickets_per_day=5,
             ),
-            troubles=Troubles(state=state.within("troubles"), announcements=announcements),
+            troubles=Troubles(state=state.within("troubles"), mailbox=mailbox, announcements=announcements),
             journal=journal,
             tracer=tracer,
             system=PROMPT,
@@ -148,6 +154,7 @@ async def running(redis_url: str, base_url: str, folder: Path) -> AsyncIterator[
             vault=vault,
             verification=verification,
             announcements=announcements,
+            interpreter=interpreter,
             cases=cases,
             standing=standing,
             channels=channels,

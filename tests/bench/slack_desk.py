@@ -17,6 +17,7 @@ import uvloop
 
 from adapters.slack.platform import create
 from bot.app import running
+from bot.collector import spare_the_loaded
 from bot.config import load
 from bot.observe import configure_logging
 from bot.secrets import Masking
@@ -67,4 +68,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    spare_the_loaded()  # as `frontdesk` does: a look at all that is loaded takes longer than Slack is to wait
     uvloop.run(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -132,6 +133,15 @@ async def test_a_turn_takes_the_consecutive_mail_of_one_author_in_order(patient:
     assert taken == [["1", "2"], ["3"], ["4"]]
     record = await patient.load(thread)
     assert texts([entry.turn for entry in record.entries]) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.behaviour("mailbox.order")
+async def test_mail_that_is_taken_together_stands_as_it_was_written(patient: RedisMailbox) -> None:
+    """A platform may bring the later message first. Times with and without a fraction, and two of the same."""
+    thread, noon = a_thread(), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for text, ms in (("3", 1_000), ("4", 1_000), ("2", 500), ("1", 0)):
+        await put(patient, thread, replace(said(text), at=noon + timedelta(milliseconds=ms)))
+    assert mail_of(await claimed(patient)) == ["1", "2", "3", "4"]
 
 
 @pytest.mark.behaviour("mailbox.takeover", "mailbox.zombie")
@@ -446,6 +456,34 @@ async def test_a_settled_thread_leaves_nothing_behind_but_its_record(
     assert await redis.exists(at.inbox(thread)) == 0
     for key in (at.meta(thread), at.turns(thread)):
         assert await redis.pttl(key) > 0
+
+
+@pytest.mark.behaviour("upgrade.records")
+async def test_an_order_of_a_newer_version_leaves_the_turn_to_go_on(
+    patient: RedisMailbox, connections: Connections
+) -> None:
+    thread = a_thread()
+    await put(patient, thread, said("hello"))
+    lease = await claimed(patient)
+    await connections.commands.hset(
+        Partition(partition_of(thread, patient.partitions)).meta(thread), "order", "an order of tomorrow"
+    )
+    assert (await patient.renew(lease)).order is None
+    await settle(patient, lease)
+
+
+@pytest.mark.behaviour("mailbox.idle")
+async def test_a_thread_in_which_thousands_were_answered_is_settled_and_knows_them(
+    patient: RedisMailbox, connections: Connections
+) -> None:
+    thread = a_thread()
+    meta = Partition(partition_of(thread, patient.partitions)).meta(thread)
+    await put(patient, thread, said("hello"))
+    lease = await claimed(patient)
+    await connections.commands.hset(meta, mapping={f"party:U{number}": "1" for number in range(6_000)})
+    await settle(patient, lease)
+    assert await connections.commands.hlen(meta) > 6_000
+    assert await nothing_due(patient)
 
 
 @pytest.mark.behaviour("mailbox.idle")

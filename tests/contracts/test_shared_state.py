@@ -46,6 +46,8 @@ async def test_facts_are_kept_per_owner(state: RedisSharedState, redis: Redis) -
     assert await other.get("key") is None
     assert await state.within("part").get("key") is None
     assert await RedisSharedState(redis, "tests").get("key") == b"value"
+    await state.set("another", b"")
+    assert list(await state.get_all("another", "nothing", "key")) == [b"", None, b"value"]
     assert await state.delete("key")
     assert not await state.delete("key")
 

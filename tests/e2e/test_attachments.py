@@ -1,4 +1,4 @@
-"""Attachments, receipts and others (acceptance 15): what each is called, and what of it reaches the vision model."""
+"""Attachments (acceptance 4, 15): what of them reaches the vision model, and what is refused at the door."""
 
 from __future__ import annotations
 
@@ -13,22 +13,9 @@ from PIL import Image
 from tests.integration.tools import pictures
 from tests.scenarios import RECEIPT, reads_attachment, relays
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, reads, says
-from tests.stages.play import assert_whole, record, results_of
+from tests.stages.play import assert_whole, record
 from tests.stages.web import WebStage, web_stage
-from tools.images import LIMIT_BYTES, SENTENCES
-
-FILES = {
-    "nothing.png": (b"", "empty_file"),
-    "program.png": (pictures.REFUSED["elf"][0], "program"),
-    "script.jpg": (pictures.REFUSED["script"][0], "program"),
-    "bomb.png": (pictures.bomb(), "too_many_pixels"),
-    "login.png": (pictures.REFUSED["login page"][0], "web_page"),
-    "photo.heic": (pictures.REFUSED["heic"][0], "heic_not_supported"),
-    "invoice.pdf": (pictures.REFUSED["pdf"][0], "pdf_not_supported"),
-    "drawing.png": (pictures.REFUSED["svg"][0], "svg_not_supported"),
-    "cut.png": (pictures.png()[:100], "damaged"),
-    "notes.txt": (b"two coffees, please", "not_a_picture"),
-}
+from tools.images import LIMIT_BYTES
 
 
 @pytest.fixture
@@ -77,26 +64,6 @@ def by_width(request: Request) -> Reply:
     """Reads a receipt whose total is the picture's width."""
     width = Image.open(io.BytesIO(shown(request))).width
     return reads({**RECEIPT, "items": [], "total_in_cents": width})
-
-
-@pytest.mark.behaviour("images.refused")
-@pytest.mark.parametrize("name", FILES)
-async def test_what_is_no_picture_gets_its_own_honest_sentence(
-    name: str, stage: WebStage, model: ScriptedModel
-) -> None:
-    data, code = FILES[name]
-    model.plays(reads_attachment, relays("I looked:"), says("Thank you."))
-    await stage.say("help me make sense of this", files=((name, data),))
-    answer = await stage.answer()
-    assert SENTENCES[code].partition(" Ask")[0] in answer
-    turns = await record(stage)
-    assert_whole(turns)
-    (result,) = results_of(turns)
-    assert result.is_error
-    assert f'"error":"{code}"' in result.content
-    assert looked_at(model) == []
-    await stage.say("I see")
-    assert await stage.answer() == "Thank you."
 
 
 @pytest.mark.behaviour("images.refused")

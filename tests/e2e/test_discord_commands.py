@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image
 
-from adapters.discord import gateway
+from adapters.discord import identify
+from adapters.discord.interactions import NOT_HERE
 from bot.app import App
 from bot.conversation import NoteTurn, UserTurn
 from bot.messages import ThreadKey
 from tests.scenarios import RECEIPT, reads_attachment
 from tests.servers.discord import Channel, ChannelType, DiscordServer, Message
 from tests.servers.discord.cdn import Odd
-from tests.servers.discord.faults import lost
+from tests.servers.discord.faults import fails, held_after, lost
 from tests.servers.discord.interactions import Callback, Interaction
 from tests.servers.discord.people import Person
 from tests.servers.discord.values import MessageFlag
 from tests.servers.openai import ScriptedModel, calls, held, reads, says
-from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, Talk, Town, discord_stage, frontdesk
+from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, Talk, Town, as_read, discord_stage, frontdesk
 from tests.stages.play import record, results_of
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -29,7 +31,7 @@ ABOUT = "Ask support about this"
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture
@@ -97,14 +99,14 @@ async def test_a_question_by_command_begins_a_thread_that_names_who_asked(
     stage: DiscordStage, model: ScriptedModel
 ) -> None:
     model.plays(says("It is on its way."), says("You're welcome."))
-    asked = stage.me.command(stage.town.channel, "ask", question="where is my sled? @everyone")
+    asked = stage.me.command(stage.town.channel, "ask", question="where is my [sled](https://evil.example)? @everyone")
     assert await asked.says()
     assert asked.took_s < 3.0
     was_quiet(asked)
     thread = await thread_with(stage.town, "It is on its way.")
     starter = stage.town.channel.messages[thread.id]
     assert stage.me.mention in starter.content
-    assert "where is my sled?" in starter.content
+    assert "where is my [sled] (https://evil.example)?" in starter.content, "nothing hides where a link leads"
     assert not starter.pings.everyone
     stage.me.write(thread, "thanks")
     await thread_with(stage.town, "You're welcome.")
@@ -199,6 +201,40 @@ async def test_an_answer_that_comes_after_the_interaction_ended_is_a_message(
     for pause in slow.pauses:
         pause.release()
     await thread_with(stage.town, "At last.")
+
+
+@pytest.mark.behaviour("discord.in_time")
+async def test_what_is_told_after_the_interaction_ended_comes_directly(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    held_up = stage.server.faults.next("POST", "/interactions/.*", held_after())
+    robin = stage.town.people[ROBIN]
+    robin.command(stage.town.channel, "support", command="status")
+    await held_up.reached.wait()
+    stage.server.world.clock.advance(16 * 60)
+    held_up.release()
+    direct = stage.server.world.dm(robin.user)
+    (told,) = await stage.server.until(lambda: stage.server.answers(direct))
+    assert told
+    assert stage.server.answers(stage.town.channel) == []
+
+
+@pytest.mark.behaviour("discord.in_time")
+async def test_who_presses_when_the_first_answer_cannot_be_given_is_told_directly(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    (private,) = [b["custom_id"] for b in answer.buttons if "privately" in str(b.get("label", ""))]
+    stale = private.replace("private", "sold out")
+    answer.components[0]["components"][-1]["custom_id"] = stale
+    assert as_read(await stage.me.press_id(answer, stale).says()) == NOT_HERE
+    assert as_read(await stage.me.press_id(answer, private).says()) == NOT_HERE, "it does not stand there"
+    stage.server.faults.next("POST", "/interactions/.*", fails(10062))
+    stage.me.press_id(answer, stale)
+    direct = stage.server.world.dm(stage.me.user)
+    await stage.server.until(lambda: [as_read(text) for text in stage.server.answers(direct)] == [NOT_HERE])
 
 
 @pytest.mark.behaviour("discord.ask", "discord.instances")
@@ -312,3 +348,20 @@ async def _notes(app: App, thread: ThreadKey) -> int:
     turns = [entry.turn for entry in (await app.mailbox.load(thread)).entries]
     assert any(isinstance(turn, UserTurn) for turn in turns)
     return sum(isinstance(turn, NoteTurn) for turn in turns)
+
+
+@pytest.mark.behaviour("discord.stops")
+async def test_what_somebody_asks_while_the_process_stops_is_answered_by_the_next(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    ada = town.people[ADA]
+    model.plays(says("It is on its way."))
+    async with frontdesk(town, variables):
+        await town.server.until(lambda: town.server.world.app.commands)
+        answering = town.server.faults.next("POST", "/interactions/.*", held_after())
+        asked = ada.command(town.channel, "ask", question="where is my sled?")
+        await answering.reached.wait()
+        asyncio.get_running_loop().call_later(0.5, answering.release)
+    assert "Thank you" in await asked.says()
+    async with frontdesk(town, variables):
+        await thread_with(town, "It is on its way.")

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 
 import pytest
-from PIL import Image
 from prometheus_client import REGISTRY as METRICS
 from redis.asyncio import Redis
 
-from adapters.discord import gateway, limits, reply
+from adapters.discord import delivery, identify, limits
+from adapters.discord.interactions import NO_PRIVATE
 from tests.chaos.test_crashes import settled
-from tests.scenarios import RECEIPT, reads_attachment
 from tests.servers.discord import DiscordServer, P
 from tests.servers.discord.buckets import Limit
-from tests.servers.discord.cdn import Odd
 from tests.servers.discord.faults import Fault, dropped, fails, lost, ratelimited, unavailable
-from tests.servers.discord.values import Channel, ChannelType
-from tests.servers.openai import ScriptedModel, held, reads, says
+from tests.servers.discord.values import ChannelType
+from tests.servers.openai import ScriptedModel, held, says
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Town, as_read, discord_stage, frontdesk
 from tests.stages.meters import Meters
-from tests.stages.play import WAIT_S, record, results_of
+from tests.stages.play import WAIT_S
 
 MESSAGES, MESSAGE, THREADS = r"/channels/\d+/messages", r"/channels/\d+/messages/\d+", r".*/threads"
 QUICK = {"LEASE_S": "2", "MAX_ATTEMPTS": "3"}
@@ -97,7 +94,7 @@ async def test_an_answer_whose_way_was_bad_stands_once(
 async def test_after_the_nonces_window_a_posted_answer_is_found_by_looking(
     stage: DiscordStage, model: ScriptedModel, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reply, "NONCE_S", 0.0)
+    monkeypatch.setattr(delivery, "NONCE_S", 0.0)
     await greeted(stage, model)
     first = stage.server.faults.next("POST", MESSAGES, lost())
     stage.server.world.nonces.clear()
@@ -160,6 +157,31 @@ async def test_a_429_is_waited_for(scope: str, stage: DiscordStage, model: Scrip
     assert await meters.added("frontdesk_rate_limit_wait_seconds_total", where="discord") > 0.1
     assert stage.server.buckets.invalid <= 2
     assert len(stage.server.answers(stage.place)) == 2
+
+
+@pytest.mark.behaviour("discord.limits")
+async def test_a_bucket_that_fills_up_in_minutes_is_used_while_there_is_room_in_it(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    """Two threads in five minutes, say: two questions are answered at once, the third as soon as there is room."""
+    stage.server.buckets.routes["POST threads"] = Limit(2, 300.0)
+    model.answers(says("Hello."))
+    before = undelivered()
+    people = [stage.server.person(f"Person {number}", stage.town.guild) for number in range(3)]
+
+    def answered() -> list[str]:
+        threads = [c for c in stage.server.world.channels.values() if c.is_thread]
+        return [text for thread in threads for text in stage.server.answers(thread)]
+
+    people[0].write(stage.town.channel, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: answered() == ["Hello."])
+    people[1].write(stage.town.channel, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: answered() == ["Hello."] * 2)
+    people[2].write(stage.town.channel, f"{stage.server.mention} hi")
+    await becomes(lambda: undelivered() == before + 1, within_s=WAIT_S)
+    assert stage.server.buckets.refused.total() == 0
+    assert answered() == ["Hello."] * 2
+    assert await stage.app.mailbox.dead_letters() == []
 
 
 @pytest.mark.behaviour("discord.limits")
@@ -239,7 +261,7 @@ async def test_an_archived_thread_is_woken(when: str, stage: DiscordStage, model
 async def test_an_archived_thread_is_known_after_a_restart(
     variables: dict[str, str], model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
     async with DiscordServer() as server:
         town = Town(server)
         async with discord_stage(variables, town=town) as talk:
@@ -314,6 +336,33 @@ async def test_a_channel_that_is_gone_is_answered_directly_or_a_dead_letter(
     assert stage.server.buckets.invalid <= 12
 
 
+@pytest.mark.behaviour("discord.places", "discord.private")
+async def test_who_cannot_be_let_into_a_private_thread_is_answered_directly(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    await stage.server.until(lambda: stage.server.world.app.syncs)
+    stage.server.faults.always("PUT", r"/channels/\d+/thread-members/\d+", fails(50013))
+    model.plays(says("Between us."))
+    await stage.me.command(stage.town.channel, "ask", question="where is it?", private=True).says()
+    direct = stage.server.world.dm(stage.me.user)
+    await stage.server.until(lambda: any("Between us." in text for text in stage.server.answers(direct)))
+    (private,) = [c for c in stage.server.world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    assert stage.server.answers(private) == []
+
+
+@pytest.mark.behaviour("discord.places", "discord.private")
+async def test_a_conversation_does_not_move_to_where_its_person_is_not(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Still here."))
+    await stage.say("Hi")
+    (answer,) = await stage.parts()
+    stage.server.faults.always("PUT", r"/channels/\d+/thread-members/\d+", fails(50013))
+    assert as_read(await stage.me.press(answer, "privately").says()) == NO_PRIVATE
+    await stage.say("are you still there?")
+    assert await stage.answer() == "Still here."
+
+
 @pytest.mark.behaviour("discord.places")
 async def test_who_takes_no_direct_messages_costs_one_dead_letter(
     variables: dict[str, str], model: ScriptedModel
@@ -328,44 +377,6 @@ async def test_who_takes_no_direct_messages_costs_one_dead_letter(
         assert stage.server.buckets.invalid <= 12
 
 
-@pytest.mark.behaviour("discord.filtered")
-@pytest.mark.parametrize("streams", [False, True])
-async def test_what_automatic_moderation_blocks_is_told_to_the_customer_and_the_operator(
-    streams: bool, stage: DiscordStage, model: ScriptedModel
-) -> None:
-    await greeted(stage, model)
-    stage.server.world.blocked = "forbidden"
-    running = held("A ", "forbidden word.")
-    model.plays(running if streams else says("A forbidden word."))
-    await stage.say("say it")
-    if streams:
-        await stage.shown("A")
-        for pause in running.pauses:
-            pause.release()
-    assert await letters(stage, 1) == ["undeliverable: discord_blocked_by_automod"]
-    _, told = stage.server.answers(stage.place)
-    assert as_read(told) == as_read(reply.HELD_BACK)
-    (message,) = [m for m in stage.place.messages.values() if m.content == told]
-    assert message.buttons == []
-    model.plays(says("A word."))
-    stage.me.write(stage.place, "and now?")
-    assert await stage.answer() == "A word."
-
-
-@pytest.mark.behaviour("discord.limits")
-async def test_slow_mode_is_waited_for_without_asking_again(stage: DiscordStage, model: ScriptedModel) -> None:
-    """A minute between two messages: longer than a request may take, so that the thread is put away until then."""
-    await greeted(stage, model)
-    before, posted = undelivered(), len(stage.server.rest.made("POST", MESSAGES))
-    stage.server.faults.always("POST", MESSAGES, ratelimited(60.0))
-    model.plays(says("In a minute."))
-    await stage.say("now?")
-    await becomes(lambda: undelivered() == before + 1, within_s=WAIT_S)
-    backlog = await stage.app.mailbox.backlog()
-    assert (backlog.ready, backlog.open, backlog.dead) == (0, 1, 0)
-    assert len(stage.server.rest.made("POST", MESSAGES)) - posted == 1
-
-
 def undelivered() -> float:
     """Turns whose answer waits to be delivered."""
     return METRICS.get_sample_value("frontdesk_turns_total", {"outcome": "undelivered"}) or 0.0
@@ -374,101 +385,3 @@ def undelivered() -> float:
 async def stage_direct(stage: DiscordStage, model: ScriptedModel) -> None:
     assert stage.place.type is ChannelType.DM
     await greeted(stage, model)
-
-
-# ----------------------------------------------------------------------------------------------------------- files
-
-
-def picture() -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (300, 400), "white").save(data, "PNG")
-    return data.getvalue()
-
-
-async def asks_about(stage: DiscordStage, model: ScriptedModel, data: bytes, odd: Odd | None = None) -> str:
-    """Ada sends a file; what its tool found."""
-    model.plays(reads_attachment, says("Let me explain."))
-    channel: Channel = stage.place if stage.root else stage.town.channel
-    message = stage.me.write(channel, f"{stage.server.mention} what is this?", files=(("receipt.png", data),))
-    if odd is not None:
-        stage.server.cdn.odd[message.files[0].id] = odd
-    stage.root = stage.root or message
-    await stage.answer()
-    return results_of(await record(stage))[-1].content
-
-
-@pytest.mark.behaviour("discord.files")
-@pytest.mark.parametrize(
-    ("data", "odd", "wanted"),
-    [
-        (b"", None, "error"),
-        (picture()[:200], None, "error"),
-        (b"MZ this is a program", None, "error"),
-        (b"x", Odd(html="<html>Sign in</html>"), "error"),
-        (b"x", Odd(status=403), "error"),
-        (b"x" * 1_000, Odd(declared_bytes=1 << 30), "error"),
-        (b"x" * 1_000, Odd(endless=True), "too_large"),
-    ],
-    ids=["nothing", "cut off", "a program", "a web page", "forbidden", "declared", "endless"],
-)
-async def test_what_is_no_picture_is_an_honest_result_and_ends(
-    data: bytes, odd: Odd | None, wanted: str, stage: DiscordStage, model: ScriptedModel
-) -> None:
-    result = await asks_about(stage, model, data, odd)
-    assert wanted in result
-    assert "127.0.0.1" not in result
-    assert stage.server.cdn.sent_bytes < 40 << 20
-    assert not any(request.is_vision for request in model.requests)
-
-
-@pytest.mark.behaviour("discord.files")
-async def test_a_file_that_is_said_to_be_large_is_not_fetched(stage: DiscordStage, model: ScriptedModel) -> None:
-    model.plays(reads_attachment, says("Too large."))
-    world = stage.server.world
-    file = world.file(stage.town.channel, "receipt.png", picture(), "image/png")
-    file.claimed_bytes = 60 << 20
-    message = stage.me.write(stage.town.channel, "soon", files=())
-    message.files.append(file)
-    message.content = f"{stage.server.mention} what is this?"
-    message.pings = world.pings(message.channel, message.author, message.content, None, None)
-    world.tell_message("MESSAGE_CREATE", message)
-    stage.root = message
-    await stage.answer()
-    assert "too_large" in results_of(await record(stage))[-1].content
-    assert file.fetched == 0
-
-
-@pytest.mark.behaviour("discord.files")
-async def test_an_address_that_ended_is_asked_for_again_once(stage: DiscordStage, model: ScriptedModel) -> None:
-    running = held("One ", "moment.")
-    model.plays(running)
-    await stage.say("Hi")
-    await stage.shown("One")
-    model.plays(reads_attachment, says("I see."))
-    model.sees(reads(RECEIPT))
-    message = stage.me.write(stage.place, "what is this?", files=(("receipt.png", picture()),))
-    await becomes(lambda: stage.server.gateway.told[-1].message is message, within_s=WAIT_S)
-    stage.server.world.clock.advance(25 * 3_600)
-    for pause in running.pauses:
-        pause.release()
-    assert await stage.answer() == "One moment."
-    assert await stage.answer() == "I see."
-    assert "2724" in results_of(await record(stage))[-1].content
-    assert stage.server.cdn.refusals == 1
-    assert message.files[0].fetched == 1
-
-
-@pytest.mark.behaviour("discord.files")
-async def test_a_file_that_leads_elsewhere_is_not_followed(stage: DiscordStage, model: ScriptedModel) -> None:
-    visits: list[str] = []
-
-    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visits.append((await reader.readline()).decode())
-        writer.close()
-
-    canary = await asyncio.start_server(visited, "127.0.0.1", 0)
-    port = canary.sockets[0].getsockname()[1]
-    async with canary:
-        result = await asks_about(stage, model, picture(), Odd(location=f"http://127.0.0.1:{port}/latest/meta-data"))
-    assert "error" in result
-    assert visits == []

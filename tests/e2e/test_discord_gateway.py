@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.discord import gateway
+from adapters.discord import gateway, identify, session
 from bot.app import App, running
 from bot.config import load
 from bot.conversation import UserTurn
@@ -25,7 +25,8 @@ from tests.stages.play import WAIT_S, played, record
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that spare the platform, in proportion to this one."""
     monkeypatch.setattr(gateway, "FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(session, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture
@@ -238,7 +239,7 @@ async def test_an_outage_in_between_is_survived(
 async def test_who_is_ended_while_waiting_to_identify_leaves_no_thread_behind(
     variables: dict[str, str], town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 60.0)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 60.0)
     async with frontdesk(town, variables):
         settings = {**town.variables(), **variables}
         async with played(settings, registry=REGISTRY, http=False):

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import httpx2
 import pytest
 from prometheus_client import REGISTRY as METRICS
 
-from adapters.discord import catchup, gateway, pulse
+from adapters.discord import catchup, gateway, identify, pulse, session
 from bot.app import App
 from bot.conversation import UserTurn
-from bot.vitals import state
+from bot.vitals import Vital, look
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.faults import held_after
 from tests.servers.openai import ScriptedModel, says
@@ -27,7 +28,8 @@ MESSAGES = r"/channels/\d+/messages"
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that spare the platform, in proportion to this one."""
     monkeypatch.setattr(gateway, "FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 0.2)
+    monkeypatch.setattr(session, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 0.2)
 
 
 @pytest.fixture
@@ -43,10 +45,15 @@ def town(server: DiscordServer) -> Town:
 
 async def told(app: App, begins: str) -> str:
     """Wait until `/readyz` says of Discord what begins so."""
+    return (await vital(app, begins)).state
+
+
+async def vital(app: App, begins: str) -> Vital:
+    """Wait until the state of Discord begins so; with its figures."""
     async with asyncio.timeout(WAIT_S):
-        while not (said := await state(app.platforms["discord"].ping)).startswith(begins):
+        while not (seen := await look(app.platforms["discord"].ping)).state.startswith(begins):
             await asyncio.sleep(0.02)
-    return said
+    return seen
 
 
 async def greeted(stage: DiscordStage, model: ScriptedModel) -> None:
@@ -69,12 +76,38 @@ def metric(name: str, **labels: str) -> float:
 async def test_a_shard_without_a_session_is_named(
     variables: dict[str, str], town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "IDENTIFY_S", 60.0)
+    monkeypatch.setattr(identify, "IDENTIFY_S", 60.0)
     town.server.routes.shards = 3
     async with frontdesk(town, variables) as app:
-        assert await told(app, "discord_shards") == "discord_shards_missing: 1, 2"
+        seen = await vital(app, "discord_shards")
+        assert seen.state == "discord_shards_missing: 1, 2"
+        assert seen.figures["shards"] == "1/3"
         assert metric("shards_missing") == 2
         assert 0 <= metric("latency_seconds", shard="0") < 5
+
+
+@pytest.mark.behaviour("discord.readyz", "operate.ready")
+async def test_the_page_that_an_orchestrator_asks_tells_how_the_gateway_does(
+    variables: dict[str, str], town: Town
+) -> None:
+    async with played({**town.variables(), **variables}, registry=REGISTRY) as app:
+        await vital(app, "ok")
+        async with httpx2.AsyncClient(base_url=app.url, timeout=10) as client:
+            response = await client.get("/readyz")
+            assert response.status_code == 200, response.text
+            page = response.json()
+            figures = page.pop("figures")["discord"]
+            assert set(page.values()) == {"ok"}
+            assert set(figures) == {"shards", "latency_ms", "heartbeat_age_s", "events_waiting", "channels_behind"}
+            assert figures["shards"] == "1/1"
+            assert 0 <= figures["latency_ms"] < 5_000
+            assert 0 <= figures["heartbeat_age_s"] < 5
+            await town.server.stop()
+            await vital(app, "discord_")
+            response = await client.get("/readyz")
+            assert response.status_code == 503
+            assert response.json()["discord"].startswith("discord_")
+            assert response.json()["figures"]["discord"]["channels_behind"] == 0
 
 
 @pytest.mark.behaviour("discord.readyz")
@@ -106,8 +139,10 @@ async def test_what_is_read_again_too_slowly_is_told(
     reading = town.server.faults.next("GET", MESSAGES, held_after())
     async with frontdesk(town, variables) as app:
         await reading.reached.wait()
-        late = await told(app, "discord_behind")
-        assert "channels to read again" in late
+        late = await vital(app, "discord_behind")
+        assert "channels to read again" in late.state
+        assert float(late.figures["channels_behind"]) >= 1
+        assert float(late.figures["events_waiting"]) >= 1
         assert metric("channels_behind") >= 1
         assert metric("events_waiting") >= 1
         reading.release()
@@ -120,7 +155,7 @@ async def test_what_is_read_again_too_slowly_is_told(
 
 
 @pytest.mark.behaviour("discord.supervised")
-@pytest.mark.parametrize("left", [0, gateway.IDENTIFY_RESERVE])
+@pytest.mark.parametrize("left", [0, identify.IDENTIFY_RESERVE])
 async def test_the_end_of_the_identify_budget_is_waited_for(
     left: int, variables: dict[str, str], town: Town, model: ScriptedModel
 ) -> None:
@@ -140,7 +175,7 @@ async def test_the_end_of_the_identify_budget_is_waited_for(
 
 @pytest.mark.behaviour("discord.supervised")
 async def test_one_identify_more_than_the_reserve_is_used(variables: dict[str, str], town: Town) -> None:
-    town.server.routes.identifies_left = gateway.IDENTIFY_RESERVE + 1
+    town.server.routes.identifies_left = identify.IDENTIFY_RESERVE + 1
     async with frontdesk(town, variables) as app:
         await told(app, "ok")
         assert len(town.server.gateway.identified) == 1
@@ -150,7 +185,7 @@ async def test_one_identify_more_than_the_reserve_is_used(variables: dict[str, s
 async def test_a_connection_on_which_nothing_comes_is_given_up_and_the_session_goes_on(
     variables: dict[str, str], town: Town, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "SILENT_S", 1.0)
+    monkeypatch.setattr(session, "SILENT_S", 1.0)
     async with discord_stage(variables, town=town) as stage:
         await greeted(stage, model)
         live = town.server.gateway

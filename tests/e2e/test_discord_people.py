@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.discord.questions import NOT_HERE
 from bot.admin import COMMANDS
 from bot.conversation import AssistantTurn, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
@@ -101,16 +102,70 @@ async def test_what_no_person_wrote_is_not_answered(stage: DiscordStage, model: 
 
 
 @pytest.mark.behaviour("discord.begins")
-async def test_a_post_in_a_forum_is_a_conversation_and_goes_on_without_a_mention(
+async def test_a_post_in_a_configured_forum_is_a_conversation_and_goes_on_without_a_mention(
     stage: DiscordStage, model: ScriptedModel
 ) -> None:
+    robin = stage.town.people[ROBIN]
     forum = stage.server.world.channel(stage.town.guild, "questions", ChannelType.FORUM)
+    await stage.server.until(lambda: stage.server.world.app.syncs)
+    rules = robin.open_thread(forum, "Read this first", "Here the bot helps.")
+    told = await robin.command(rules.channel, "support", command="channel everything").says()
+    assert "every" in told
     model.plays(says("In the post."), says("Still here."))
     stage.root = stage.me.open_thread(forum, "My sled", "Where is my sled?")
     assert await stage.answer() == "In the post."
     await stage.say("and now?")
     assert await stage.answer() == "Still here."
     assert len(stage.server.answers(stage.place)) == 2
+    assert stage.server.answers(rules.channel) == []
+
+
+@pytest.mark.behaviour("discord.begins")
+async def test_a_post_in_another_forum_is_left_alone_until_the_bot_is_mentioned(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    forum = stage.server.world.channel(stage.town.guild, "off topic", ChannelType.FORUM)
+    alone = stage.me.open_thread(forum, "My cat", "Look at my cat!")
+    model.plays(says("A nice cat."), says("Still here."))
+    stage.root = stage.me.open_thread(forum, "My sled", "Where is my sled?")
+    await stage.write("no cat, I know")
+    await stage.say("@Frontdesk do you know?")
+    assert await stage.answer() == "A nice cat."
+    await stage.say("and now?")
+    assert await stage.answer() == "Still here."
+    assert "Where is my sled?" in str(model.requests[0].messages), "what was said before is known"
+    assert len(model.requests) == 2
+    assert stage.server.answers(alone.channel) == []
+
+
+@pytest.mark.behaviour("discord.begins", "people.typed_key")
+async def test_where_every_message_is_for_the_bot_it_needs_no_mention_and_a_key_is_caught(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    world, robin = stage.server.world, stage.town.people[ROBIN]
+    await stage.server.until(lambda: world.app.syncs)
+    assert await robin.command(stage.town.channel, "support", command="channel everything").says()
+    model.plays(says("Thank you."))
+    root = stage.me.write(stage.town.channel, "my API key is: zq7-canary-4821")
+    thread = await stage.server.until(lambda: world.channels.get(root.id))
+    assert thread is not None
+    await stage.server.until(lambda: "Thank you." in stage.me.reads(thread))
+    await stage.server.until(lambda: root.id not in stage.town.channel.messages)
+    assert "zq7" not in thread.name
+
+
+@pytest.mark.behaviour("discord.begins", "discord.ask")
+async def test_where_nothing_is_for_the_bot_a_mention_is_not_answered_and_a_command_says_so(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    robin = stage.town.people[ROBIN]
+    await stage.server.until(lambda: stage.server.world.app.syncs)
+    assert await robin.command(stage.town.channel, "support", command="channel off").says()
+    stage.me.write(stage.town.channel, f"{stage.server.mention} hello?")
+    told = await stage.me.command(stage.town.channel, "ask", question="are you there?").says()
+    assert as_read(told) == NOT_HERE
+    assert stage.server.answers(stage.town.channel) == []
+    assert model.requests == []
 
 
 @pytest.mark.behaviour("discord.begins")
@@ -356,6 +411,40 @@ async def test_a_conversation_goes_on_privately_and_nobody_else_reads_along(
     await stage.server.until(lambda: "Only you see this." in stage.me.reads(private))
     assert stage.town.people[BEN].sees(private) == []
     assert "Only you see this." not in stage.town.people[BEN].reads(stage.place)
+
+
+@pytest.mark.behaviour("discord.private", "people.delete", "people.edit")
+async def test_what_is_taken_back_in_public_after_going_private_is_forgotten_there_too(
+    stage: DiscordStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Hello!"), says("Noted."), says("Noted, too."))
+    await stage.say("Hi")
+    await stage.answer()
+    number = await stage.write("my number is 555-0100")
+    await stage.answer()
+    colour = await stage.write("the red one")
+    (answer,) = await stage.parts()
+    first, second = (stage.me.press(answer, "privately") for _ in range(2))
+    await asyncio.gather(first.answered(), second.answered())
+    world = stage.server.world
+    (private,) = await stage.server.until(
+        lambda: [c for c in world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+    )
+    await stage.server.until(lambda: "please go on" in stage.me.reads(private))
+    stage.me.delete(number)
+    stage.me.edit(colour, "the blue one")
+    await recorded(stage, NoteTurn)
+    model.forget_prefix()
+    model.plays(says("The blue one, you said."))
+    stage.me.write(private, "what did I say?")
+    await stage.server.until(lambda: "The blue one" in stage.me.reads(private))
+    asked = str(model.requests[-1].messages)
+    assert "555-0100" not in asked
+    assert "the blue one" in asked
+    model.plays(says("Hello Ben!"))
+    stage.town.people[BEN].write(stage.place, f"{stage.server.mention} hi")
+    await stage.server.until(lambda: "Hello Ben!" in stage.town.people[BEN].reads(stage.place))
+    assert "what did I say" not in str(model.requests[-1].messages), "what was said in private stays there"
 
 
 @pytest.mark.behaviour("discord.private")

@@ -254,8 +254,11 @@ async def test_while_the_model_is_left_alone_everybody_is_told_at_once(
             assert tickets(tmp_path) == ["it is urgent"]
             assert await meters.value("frontdesk_breaker_open", part="model") == 1
             async with httpx2.AsyncClient(base_url=app.url) as client:
-                unready = await client.get("/readyz")
+                unready, rollout = await client.get("/readyz"), await client.get("/readyz?exclude=model")
             assert (unready.status_code, unready.json()["model"]) == (503, "model_resting")
+            assert (rollout.status_code, rollout.json()) == (200, unready.json()), (
+                "new workers may take over all the same"
+            )
             assert [letter.reason for letter in await app.mailbox.dead_letters()][-1] == "model_resting"
             model.answers(says("I am back."))
             async with asyncio.timeout(8):

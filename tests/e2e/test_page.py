@@ -200,6 +200,19 @@ async def test_a_secret_disappears_from_the_screen(stage: Stage, shown: Window) 
     assert "sk-abc123" not in await shown.page.content()
 
 
+@pytest.mark.behaviour("page.files")
+async def test_a_picture_that_no_browser_can_show_is_a_file(shown: Window) -> None:
+    page = shown.page
+    await page.set_input_files(
+        "input[type=file]", {"name": "it.png", "mimeType": "image/png", "buffer": b"MZ" + bytes(2_046)}
+    )
+    await expect(page.locator(".thumb-file")).to_be_visible()
+    await say(page, "what is this?")
+    await expect(page.locator(".message:not(.is-sending)")).to_be_visible()
+    await expect(page.locator(".files img")).to_have_count(0)
+    await expect(page.locator(".files")).to_have_text("it.png2 kB")
+
+
 @pytest.mark.behaviour("page.speakers", "page.form", "page.staff")
 async def test_everybody_sees_what_is_theirs(stage: Stage, shown: Window) -> None:
     page = shown.page
@@ -214,6 +227,8 @@ async def test_everybody_sees_what_is_theirs(stage: Stage, shown: Window) -> Non
     assert await page.get_by_label("API key").get_attribute("type") == "password"
     await page.keyboard.press("Enter")
     await expect(page.locator(".form-error")).to_have_text("These details do not match.")
+    await expect(page.get_by_label("Username")).to_have_value("john_doe")
+    await expect(page.get_by_label("API key")).to_have_value("")
     await shown.keep("page-form")
     await page.locator(".speaker", has_text="Ben Ortega").click()
     await expect(page.locator(".message")).to_have_count(1)

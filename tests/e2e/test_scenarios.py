@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from bot.observe import configure_logging
-from bot.secrets import Masking
 from tests.scenarios import SCENARIOS, Beat, Scenario
 from tests.servers.openai import ScriptedModel
 from tests.stages.console import console_stage
@@ -56,19 +53,6 @@ def picture() -> bytes:
     return data.getvalue()
 
 
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that is logged, as it is written."""
-    written = io.StringIO()
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    monkeypatch.setattr("sys.stderr", written)
-    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
-    yield written
-    root.handlers[:] = before
-    root.setLevel(level)
-
-
 CASES = [
     pytest.param(platform, scenario, id=f"{platform}-{scenario.id}", marks=pytest.mark.behaviour(scenario.id))
     for scenario in SCENARIOS
@@ -87,7 +71,7 @@ async def test_scenario(
     tmp_path: Path,
     log: io.StringIO,
 ) -> None:
-    async with STAGES[platform](variables, tmp_path) as stage:
+    async with STAGES[platform]({**variables, **scenario.settings}, tmp_path) as stage:
         for beat in scenario.beats:
             await play(stage, beat, model, tmp_path)
         assert_whole(await record(stage))
@@ -102,13 +86,20 @@ async def play(stage: Stage, beat: Beat, model: ScriptedModel, folder: Path) -> 
     before = await record(stage)
     model.plays(*beat.model)
     model.sees(*beat.sees)
-    if beat.fill is not None:
-        assert beat.told in await stage.fill(beat.fill)
-    else:
-        await stage.say(beat.says, files=(("receipt.png", picture()),) if beat.picture else ())
-    if not beat.model:
-        return
-    answer = await stage.answer()
+    if beat.always is not None:
+        model.answers(beat.always)
+    if beat.spoils:
+        with sqlite3.connect(folder / "data" / "desk.sqlite3") as database:
+            assert database.execute(beat.spoils).rowcount == 1
+    with held(folder) if beat.holds else nullcontext():
+        if beat.fill is not None:
+            assert beat.told in await stage.fill(beat.fill)
+        else:
+            receipt = (("receipt.png", picture()),) if beat.picture else ()
+            await stage.say(beat.says, files=beat.files or receipt)
+        if not beat.model and beat.always is None:
+            return
+        answer = await stage.answer()
     came = (await record(stage))[len(before) :]
     called = [(call.name, call.arguments) for call in calls_of(came)]
     assert [name for name, _ in called] == [name for name, _ in beat.calls]
@@ -123,6 +114,14 @@ async def play(stage: Stage, beat: Beat, model: ScriptedModel, folder: Path) -> 
         assert word.replace("{ticket}", numbers[-1] if numbers else "no ticket") in answer
     for word in beat.lacks:
         assert word not in answer
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Somebody else has the database."""
+    with closing(sqlite3.connect(folder / "data" / "desk.sqlite3", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def tickets(folder: Path) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ from tests.stages.meters import Meters
 from tests.stages.play import assert_whole, record
 from tests.stages.slack import SlackStage, slack_stage
 
+MODES = pytest.mark.parametrize("mode", ["socket", "http"])
 WAYS = pytest.mark.parametrize("streaming", ["auto", "off"], ids=["streaming", "updates"])
 
 MORE = "Some more of it, so that there is something to append. "
@@ -25,8 +26,14 @@ FIRST = "This is the first half of an answer that is long enough to be shown. "
 
 
 @pytest.fixture
-async def stage(variables: dict[str, str], streaming: str) -> AsyncIterator[SlackStage]:
-    async with slack_stage(variables, streaming=streaming) as stage:
+def mode() -> str:
+    """How Slack brings events; faults of what goes out are played with either."""
+    return "socket"
+
+
+@pytest.fixture
+async def stage(variables: dict[str, str], streaming: str, mode: str) -> AsyncIterator[SlackStage]:
+    async with slack_stage(variables, streaming=streaming, mode=mode) as stage:
         yield stage
 
 
@@ -171,7 +178,7 @@ async def test_a_long_answer_is_whole_in_order_and_within_the_limits(
         ("off", "chat.update"),
     ],
 )
-@pytest.mark.parametrize("fault", ["loses", "drops"])
+@pytest.mark.parametrize(("fault", "mode"), [("loses", "socket"), ("loses", "http"), ("drops", "http")])
 async def test_a_call_whose_answer_is_lost_leaves_one_answer(
     method: str, fault: str, stage: SlackStage, model: ScriptedModel
 ) -> None:
@@ -192,7 +199,10 @@ async def test_a_call_whose_answer_is_lost_leaves_one_answer(
 
 @pytest.mark.behaviour("slack.falls_back")
 @pytest.mark.parametrize("streaming", ["auto"])
-@pytest.mark.parametrize("word", ["channel_type_not_supported", "unknown_method", "feature_not_enabled"])
+@pytest.mark.parametrize(
+    ("word", "mode"),
+    [("channel_type_not_supported", "socket"), ("unknown_method", "http"), ("feature_not_enabled", "socket")],
+)
 async def test_where_nothing_can_be_streamed_the_answer_is_posted(
     word: str, stage: SlackStage, model: ScriptedModel
 ) -> None:
@@ -285,26 +295,30 @@ async def test_many_words_are_few_calls(stage: SlackStage, model: ScriptedModel,
 
 @pytest.mark.behaviour("slack.rate")
 @pytest.mark.parametrize("streaming", ["off"])
-async def test_posts_into_one_channel_keep_slacks_pace(stage: SlackStage, model: ScriptedModel) -> None:
-    """A few at once, then one a second; other channels do not wait."""
+async def test_posts_into_one_channel_keep_slacks_pace(
+    stage: SlackStage, model: ScriptedModel, variables: dict[str, str]
+) -> None:
+    """A few at once, then one a second, whichever process posts; other channels do not wait."""
     model.answers(says("Here."))
     ada = stage.person()
-    said = [ada.writes(f"@Frontdesk question {number}", SHARED) for number in range(6)]
-    bodies = [body for message in said for body in ada.events(message)]
-    await asyncio.gather(*(stage.slack.delivery.event(body) for body in bodies))
-    (room,) = stage.slack.world.rooms(1)
-    aside = await ada.say("@Frontdesk and here", room)
-    await stage.slack.shows(room, aside.root, "Here.")
-    assert not all(stage.slack.answers(SHARED, message.ts) for message in said), "the other channel did not wait"
-    for message in said:
-        await stage.slack.shows(SHARED, message.ts, "Here.")
-    await stage.settled()
+    async with slack_stage(variables, streaming="off", slack=stage.slack):
+        said = [ada.writes(f"@Frontdesk question {number}", SHARED) for number in range(6)]
+        bodies = [body for message in said for body in ada.events(message)]
+        await asyncio.gather(*(stage.slack.delivery.event(body) for body in bodies))
+        (room,) = stage.slack.world.rooms(1)
+        aside = await ada.say("@Frontdesk and here", room)
+        await stage.slack.shows(room, aside.root, "Here.")
+        assert not all(stage.slack.answers(SHARED, message.ts) for message in said), "the other channel did not wait"
+        for message in said:
+            await stage.slack.shows(SHARED, message.ts, "Here.")
+        await stage.settled()
     times = [call.at for call in stage.slack.calls_of("chat.postMessage") if call.arguments["channel"] == SHARED]
     assert all(later - earlier >= 0.9 for earlier, later in pairwise(times[2:]))
     assert len(times) == len(said)
 
 
 @pytest.mark.behaviour("slack.deleted")
+@MODES
 @WAYS
 async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_anew_once(
     stage: SlackStage, model: ScriptedModel, streaming: str
@@ -327,12 +341,12 @@ async def test_an_answer_that_somebody_deletes_while_it_is_written_is_posted_ane
 
 @pytest.mark.behaviour("operate.waits", "slack.rate")
 @pytest.mark.parametrize(
-    ("streaming", "method"),
+    ("streaming", "method", "mode"),
     [
-        ("auto", "chat.startStream"),
-        ("auto", "chat.stopStream"),
-        ("off", "chat.postMessage"),
-        ("off", "chat.update"),
+        ("auto", "chat.startStream", "socket"),
+        ("auto", "chat.stopStream", "http"),
+        ("off", "chat.postMessage", "http"),
+        ("off", "chat.update", "socket"),
     ],
 )
 async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackStage, model: ScriptedModel) -> None:
@@ -354,14 +368,25 @@ async def test_when_slack_asks_to_wait_it_is_waited(method: str, stage: SlackSta
 
 
 @pytest.mark.behaviour("slack.undeliverable")
-@pytest.mark.parametrize("word", ["is_archived", "not_in_channel", "token_revoked"])
-@WAYS
+@pytest.mark.parametrize(
+    ("word", "streaming", "mode"),
+    [
+        ("is_archived", "auto", "socket"),
+        ("is_archived", "off", "http"),
+        ("not_in_channel", "auto", "http"),
+        ("not_in_channel", "off", "socket"),
+        ("token_revoked", "auto", "socket"),
+        ("token_revoked", "off", "http"),
+        ("http_403", "auto", "http"),
+    ],
+)
 async def test_what_can_never_be_delivered_is_a_dead_letter_and_no_loop(
     word: str, stage: SlackStage, model: ScriptedModel, streaming: str
 ) -> None:
-    for method in ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus"):
-        stage.slack.faults.always(method, Fault(error=word))
-    stage.slack.faults.always("agents.sessions.setStatus", Fault(error=word))
+    fault = Fault(status=403) if word == "http_403" else Fault(error=word)
+    methods = ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus")
+    for method in (*methods, "agents.sessions.setStatus"):
+        stage.slack.faults.always(method, fault)
     model.plays(says("Nobody reads this."))
     await stage.write("hi")
 
@@ -374,9 +399,8 @@ async def test_what_can_never_be_delivered_is_a_dead_letter_and_no_loop(
     assert await letters() == [f"undeliverable: {word}"]
     tried = len(stage.slack.calls_of("chat.postMessage")) + len(stage.slack.calls_of("chat.startStream"))
     assert tried <= 4
-    for method in ("chat.postMessage", "chat.startStream", "chat.update", "assistant.threads.setStatus"):
+    for method in (*methods, "agents.sessions.setStatus"):
         stage.slack.faults.always(method, None)
-    stage.slack.faults.always("agents.sessions.setStatus", None)
     model.plays(says("Here again."))
     await stage.write("and now?")
     assert await stage.answer() == "Here again."
@@ -384,7 +408,7 @@ async def test_what_can_never_be_delivered_is_a_dead_letter_and_no_loop(
 
 
 @pytest.mark.behaviour("slack.away")
-@WAYS
+@pytest.mark.parametrize(("streaming", "mode"), [("auto", "socket"), ("off", "http")])
 async def test_when_slack_is_away_for_a_while_the_answer_comes_afterwards_once(
     stage: SlackStage, model: ScriptedModel, streaming: str
 ) -> None:

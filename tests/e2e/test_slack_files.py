@@ -11,7 +11,9 @@ import orjson
 import pytest
 from aiohttp import web
 from PIL import Image
+from structlog.testing import capture_logs
 
+from bot.conversation import UserTurn
 from tests.scenarios import RECEIPT, reads_attachment, relays
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, reads, says
 from tests.servers.slack import PLAIN, ROBIN, SHARED
@@ -26,9 +28,10 @@ def picture() -> bytes:
     return data.getvalue()
 
 
-@pytest.fixture
-async def stage(variables: dict[str, str]) -> AsyncIterator[SlackStage]:
-    async with slack_stage(variables) as stage:
+@pytest.fixture(params=["socket", "http"])
+async def stage(request: pytest.FixtureRequest, variables: dict[str, str]) -> AsyncIterator[SlackStage]:
+    """The test runs with each way in which Slack brings events."""
+    async with slack_stage(variables, mode=request.param) as stage:
         yield stage
 
 
@@ -64,13 +67,13 @@ def reads_first(request: Request) -> Reply:
 
 
 @pytest.mark.behaviour("slack.files")
-@pytest.mark.parametrize("where", ["connect", "home"])
+@pytest.mark.parametrize(("where", "mode"), [("connect", "socket"), ("connect", "http"), ("home", "http")])
 async def test_a_picture_is_read_wherever_it_was_sent(
-    where: str, variables: dict[str, str], model: ScriptedModel
+    where: str, mode: str, variables: dict[str, str], model: ScriptedModel
 ) -> None:
     """In Slack Connect a file comes without its address; at home with it."""
     channel, by = (SHARED, "") if where == "connect" else (PLAIN, ROBIN.id)
-    async with slack_stage(variables, channel=channel) as stage:
+    async with slack_stage(variables, mode=mode, channel=channel) as stage:
         model.plays(reads_attachment, relays("On it:"), reads_first, relays("Again:"))
         model.sees(reads(RECEIPT), reads(RECEIPT))
         await stage.write("what is this?", by=by, files=(("receipt.png", picture()),))
@@ -100,8 +103,11 @@ async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(
     model.plays(reads_attachment, relays("No:"), says("Fine."))
     serves = elsewhere.url if serves == "elsewhere" else serves
     asked = len(stage.slack.calls)
-    await stage.write("what is this?", files=(("receipt.png", picture()),), serves=serves)
-    answer = await stage.answer()
+    with capture_logs() as logged:
+        await stage.write("what is this?", files=(("receipt.png", picture()),), serves=serves)
+        answer = await stage.answer()
+    told = [line["scope"] for line in logged if line["event"] == "slack_scope_missing"]
+    assert told == (["files:read"] if code == "web_page" else []), "the operator is told of a sign-in page"
     (result,) = results_of(await record(stage))
     assert orjson.loads(result.content)["error"] == code
     assert answer.startswith("No:")
@@ -140,6 +146,38 @@ async def test_a_file_that_says_that_it_is_huge_is_not_asked_for(stage: SlackSta
     (result,) = results_of(await record(stage))
     assert "too_large" in result.content
     assert file.asked == 0
+
+
+@pytest.mark.behaviour("slack.files")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_picture_counts_also_when_the_mention_comes_first_and_without_it(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    """Slack brings a mention twice, in any order, and only the message is sure to tell its files."""
+
+    def told(request: Request) -> Reply:
+        """Looks at the picture as soon as it is there; it may come while the rest is answered already."""
+        last = request.messages[-1]
+        if last["role"] == "tool":
+            return says(f"On it: {last['content']}")
+        return reads_first(request) if "[attached: " in str(last["content"]) else says("I see none.")
+
+    async with slack_stage(variables, mode=mode) as stage:
+        model.plays(says("Hello!"))
+        model.answers(told)
+        model.sees(reads(RECEIPT))
+        await stage.write("hi")
+        await stage.answer()
+        sent = await stage.write("@Frontdesk what is this?", files=(("receipt.png", picture()),), mention_first=True)
+        for body in sent.bodies:  # and once more
+            assert (await stage.slack.delivery.event(body)).acknowledged
+        await stage.slack.shows(SHARED, stage.root, "Soda Regular")
+        await stage.settled()
+        heard = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+        assert [len(turn.attachments) for turn in heard] == [0, 0, 1]
+        assert (await stage.person().delete(sent.message)).acknowledged
+        forgotten = [turn for turn in await record(stage) if isinstance(turn, UserTurn)][1:3]
+        assert [(turn.text, turn.attachments) for turn in forgotten] == [("", ())] * 2
 
 
 @pytest.mark.behaviour("slack.files")

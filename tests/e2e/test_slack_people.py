@@ -180,6 +180,25 @@ async def test_an_edit_or_delete_before_the_turn_changes_what_is_answered(
 
 
 @pytest.mark.behaviour("slack.edit")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_mention_that_is_written_into_a_message_makes_a_question_of_it_once(
+    mode: str, variables: dict[str, str], model: ScriptedModel
+) -> None:
+    async with slack_stage(variables, mode=mode) as stage:
+        model.plays(says("It is on its way."))
+        ada = stage.person()
+        said = await ada.say("where is my order?", SHARED)
+        for text in ("@Ben where is my order?", "@Frontdesk where is my order?", "@Frontdesk where is my order now?"):
+            assert (await ada.edit(said.message, text)).acknowledged
+        stage.root = said.ts
+        assert await stage.answer() == "It is on its way."
+        await ada.edit(said.message, "@Frontdesk where is it?")
+        await stage.settled()
+        assert len(stage.screen()) == 1
+    assert len(model.requests) == 1
+
+
+@pytest.mark.behaviour("slack.edit")
 async def test_an_edit_while_its_answer_is_written_changes_nothing_of_it(
     stage: SlackStage, model: ScriptedModel
 ) -> None:
@@ -262,6 +281,22 @@ async def test_the_button_opens_the_form_for_one_person_only(
     assert "Billing Query" in await stage.answer()
     hidden = str([message.to_json() for message in stage.slack.world.messages.values()])
     assert "api_key" not in hidden or '"key"' not in hidden
+
+
+@pytest.mark.behaviour("slack.form")
+async def test_a_form_that_is_offered_again_takes_the_place_of_the_first(
+    stage: SlackStage, model: ScriptedModel
+) -> None:
+    """Slack refuses nothing meanwhile: what is taken away was never a stream."""
+    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("The form waits."))
+    await stage.write("status of 12345 please")
+    await stage.answer()
+    (first,) = stage.offers()
+    await stage.write("hello? what about it")
+    await stage.answer()
+    await stage.slack.until(lambda: first.deleted)
+    (second,) = stage.offers()
+    assert second.ts != first.ts
 
 
 @pytest.mark.behaviour("slack.form")
@@ -386,18 +421,20 @@ async def test_the_stop_button_ends_the_turn_and_keeps_what_was_said(
 async def test_messages_that_come_in_another_order_are_each_answered_once(
     stage: SlackStage, model: ScriptedModel
 ) -> None:
-    """Slack may bring a later message first; nothing is lost, and the record tells when each was written."""
-    model.answers(says("Noted."))
+    """Slack may bring a later message first; what is answered together is read as it was written."""
+    running = held("Hello ", "there.")
+    model.plays(running, says("Noted."))
     await stage.write("hello")
-    await stage.answer()
+    await stage.slack.shows(SHARED, stage.root, "Hello")
     ada, slack = stage.person(), stage.slack
     messages = [ada.writes(f"part {number}", SHARED, thread=stage.root) for number in range(4)]
-    bodies = [ada.events(message)[0] for message in messages]
-    receipts = await asyncio.gather(*(slack.delivery.event(body) for body in reversed(bodies)))
-    assert all(receipt.acknowledged for receipt in receipts)
-    await stage.answer()
-    kept = spoken(await record(stage))[1:]
-    assert sorted(kept) == [f"part {number}" for number in range(4)]
+    for message in reversed(messages):
+        assert (await slack.delivery.event(ada.events(message)[0])).acknowledged
+    for pause in running.pauses:
+        pause.release()
+    await slack.shows(SHARED, stage.root, "Noted.")
+    await stage.settled()
+    assert spoken(await record(stage))[1:] == [f"part {number}" for number in range(4)]
 
 
 @pytest.mark.behaviour("slack.typed")

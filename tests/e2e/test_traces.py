@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from bot.assembly.tracing import is_wanted, open_tracing
 from bot.config import load
 from bot.errors import ConfigError
-from bot.tracing import is_wanted, open_tracing
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, says
 from tests.servers.otlp import Collector, collecting

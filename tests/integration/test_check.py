@@ -67,7 +67,7 @@ def test_what_would_leak_is_told_with_its_mend(variables: dict[str, str], proble
 @pytest.mark.parametrize(
     ("token", "told"),
     [
-        ("", "set WEB_TOKEN for the web page"),
+        ("", "or set WEB_TOKEN for the web page"),
         ("open", "WEB_TOKEN: shorter than 16 characters; make one with `openssl rand -hex 32`."),
     ],
     ids=["none", "short"],
@@ -105,3 +105,16 @@ async def test_a_start_that_would_lose_or_leak_is_refused_with_the_mend(
         assert any(told in problem for problem in refused.value.problems)
         findings = await examine(load(variables), variables)
         assert any(told in finding.told for finding in findings if not finding.ok)
+
+
+@pytest.mark.behaviour("cli.check")
+@pytest.mark.parametrize("login", ["", ":nope@"], ids=["no-password", "wrong-password"])
+async def test_a_redis_that_refuses_the_password_is_not_called_out_of_reach(
+    login: str, model: ScriptedModel, tmp_path: Path
+) -> None:
+    server = RedisServer(tmp_path / "redis", {"requirepass": "quite-secret"}, login={"password": "quite-secret"})
+    with serving(server):
+        variables = environment(tmp_path, server.url.replace("//", f"//{login}"), model)
+        (finding,) = [finding for finding in await examine(load(variables), variables) if finding.part == "Redis"]
+        assert not finding.ok
+        assert finding.told.startswith("refuses us; write its user and password into REDIS_URL")

@@ -112,8 +112,9 @@ async def test_dead_letters_are_listed_retried_and_dropped(
     assert (ran.status, "no such" in ran.out) == (1, True)
     ran = await frontdesk("dead-letters", "drop", second, folder=tmp_path, **variables)
     assert ran.status == 0
-    ran = await frontdesk("dead-letters", "list", folder=tmp_path, **variables)
-    assert "no dead letters" in ran.out
+    for order in (("list",), ("retry", "all")):
+        ran = await frontdesk("dead-letters", *order, folder=tmp_path, **variables)
+        assert (ran.status, "no dead letters" in ran.out) == (0, True)
 
 
 @pytest.mark.behaviour("cli.restart")
@@ -153,6 +154,23 @@ async def test_the_audit_is_printed_oldest_first(tmp_path: Path) -> None:
         ["other", "web:page:robin", "order-1", "t"],
         ["default", "web:page:robin", "order-2", "t"],
     ]
+    nobody = await frontdesk("audit", "--tenant", "ohter", folder=tmp_path, DATABASE_URL=url, TENANTS="T1=other")
+    assert "'ohter', which is no tenant of TENANTS; there are default, other." in nobody.out
     last = await frontdesk("audit", "--last", "1", "--tenant", "other", folder=tmp_path, DATABASE_URL=url)
     assert "order-1" in last.out
     assert "order-2" not in last.out
+
+
+@pytest.mark.behaviour("cli.readable")
+async def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(tmp_path: Path) -> None:
+    ran = await frontdesk("slack-manifest", "--url", "support.example", folder=tmp_path)
+    assert (ran.status, ran.out) == (2, "")
+    assert "https://" in ran.err
+
+
+@pytest.mark.behaviour("forget.proof")
+async def test_forgetting_somebody_who_never_was_is_told_as_that(tmp_path: Path, redis_url: str) -> None:
+    variables = {"REDIS_URL": redis_url, "FRONTDESK_SECRET_KEY": "only-for-tests-0123456789"}
+    ran = await frontdesk("forget", "--person", "slack:T1:U1", folder=tmp_path, **variables)
+    assert ran.status == 0
+    assert ran.out.splitlines()[-1] == "Nothing of slack:T1:U1 was here; is it the id as the log writes it?"

@@ -12,7 +12,9 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.errors import Transient
+from bot.app import open_platforms
+from bot.config import load
+from bot.errors import ConfigError, Transient
 from bot.llm.wire import to_wire
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
@@ -182,9 +184,9 @@ async def test_turns_that_were_given_up_are_counted(variables: dict[str, str], m
         assert await meters.added("frontdesk_given_up_total", reason="model_unauthorized") == 1
 
 
-async def ready(url: str) -> tuple[int, dict[str, str]]:
+async def ready(url: str, query: str = "") -> tuple[int, dict[str, str]]:
     async with httpx2.AsyncClient(base_url=url, timeout=10) as client:
-        response = await client.get("/readyz")
+        response = await client.get(f"/readyz{query}")
         assert (await client.get("/healthz")).status_code == 200
     return response.status_code, response.json()
 
@@ -202,6 +204,7 @@ async def test_a_redis_that_takes_no_writes_makes_a_process_unready(variables: d
                 assert client.ping()
             status, states = await ready(app.url)
             assert (status, states["redis"], states["database"]) == (503, "redis_unavailable", "ok")
+            assert (await ready(app.url, "?exclude=model&exclude=nothing"))[0] == 503
             assert await meters.value("frontdesk_redis_up") == 0
             async with asyncio.timeout(5):
                 while await meters.value("frontdesk_admission_closed") != 1:
@@ -236,3 +239,21 @@ async def test_a_database_that_is_away_is_told(redis_url: str) -> None:
     assert await meters.value("frontdesk_redis_up") == 1
     assert await meters.value("frontdesk_part_ready", part="database") == 0
     await connections.aclose()
+
+
+@pytest.mark.behaviour("operate.key")
+async def test_a_key_that_was_cut_short_is_refused_and_a_new_one_is_made_whole(tmp_path: Path) -> None:
+    environment = {"FRONTDESK_DATA_DIR": str(tmp_path), "WEB_TOKEN": "0123456789abcdef"}
+    key = tmp_path / "secret.key"
+    key.touch()  # whoever made it died, or its disk was full
+    with pytest.raises(ConfigError, match="cut short"):
+        async with open_platforms(load(environment), environment):
+            pass
+    key.unlink()
+    kept: set[bytes] = set()
+    for _ in range(2):
+        async with open_platforms(load(environment), environment):
+            kept.add(key.read_bytes())
+    assert [len(one) for one in kept] == [64]
+    assert key.stat().st_mode & 0o077 == 0
+    assert not list(tmp_path.glob("secret.key.*"))

@@ -45,7 +45,7 @@ async def model() -> AsyncIterator[ScriptedModel]:
         yield model
 
 
-@pytest.mark.behaviour("report.command", "report.numbers")
+@pytest.mark.behaviour("report.command", "report.numbers", "report.unresolved")
 async def test_the_command_reports_what_took_place(redis_url: str, model: ScriptedModel, tmp_path: Path) -> None:
     prices = {"PRICE_PER_MILLION_INPUT_TOKENS": "1000", "CURRENCY": "EUR"}
     variables = environment(tmp_path, redis_url, model, **prices)
@@ -72,6 +72,11 @@ async def test_the_command_reports_what_took_place(redis_url: str, model: Script
     assert 0 < int(line["first_response_median_ms"]) < 20_000
     table = await frontdesk("report", "--days", "1", folder=tmp_path, **variables)
     assert "0.40 EUR" in table.out
+    head, human, wish, silence, words = table.out.partition("\n\n")[2].splitlines()
+    assert "frontdesk replay" in head
+    assert ("handed over by the bot" in human, wish) == (True, '    "I want a human"')
+    assert ("no answer: given up after several tries" in silence, words) == (True, '    "And now?"')
+    assert f"web:page:main:{human.split('web:page:main:')[1].split()[0]}" in human
     with sqlite3.connect(tmp_path / "data" / "desk.sqlite3") as database:
         rows = str(database.execute("SELECT * FROM turns").fetchall())
     assert "secret words" not in rows

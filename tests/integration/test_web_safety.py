@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from adapters.web import api
 from bot.errors import ToolFailed
 from bot.ports import Form
 from tests.servers.http import plain_client
 from tests.servers.page import PATIENCE_S, Stage, asked, staged
-from tests.servers.visitor import Visitor, new_id, parsed, visiting
+from tests.servers.visitor import Visitor, item, new_id, parsed, visiting
 from tests.stages.search import redis_bytes
+from tools import desk
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 32
 
@@ -90,6 +92,49 @@ async def test_files_beyond_the_limits_are_refused(
     sent = await visitor.ask("POST", "messages", data={"id": new_id(), "text": "x"}, files=files)
     assert sent.status_code == status
     assert stage.taken == []
+
+
+@pytest.mark.behaviour("page.limits")
+async def test_one_visitor_cannot_hold_all_streams(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "STREAMS_LIMIT", 2)
+    message = new_id()
+    await visitor.say("Hello", message)
+    async with visitor.following() as first, visitor.following() as second:
+        assert await item(first, f"message:{message}")
+        assert await item(second, f"message:{message}")
+        assert (await visitor.ask("GET", "events")).status_code == 429
+
+    async def opens() -> bool:
+        address = f"/api/threads/{visitor.root}/events"
+        async with visitor.client.stream("GET", address, params={"speaker": visitor.speaker}) as answered:
+            return answered.status_code == 200
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not await opens():  # those that were closed leave room again
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.behaviour("page.limits")
+async def test_a_vote_is_for_a_turn_that_can_be(stage: Stage, visitor: Visitor) -> None:
+    await visitor.say("Hello", new_id())
+    for turn, status in ((1, 200), (0, 400), (-1, 400), (10**15, 400)):
+        assert (await visitor.ask("POST", "votes", json={"turn": turn, "value": 1})).status_code == status
+
+
+@pytest.mark.behaviour("page.limits")
+async def test_more_files_than_are_kept_of_one_person_are_refused_with_a_sentence(
+    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PERSON_LIMIT_BYTES", 15)
+    files = [("files", ("a.png", b"x" * 10, "image/png"))]
+    first, second = [
+        await visitor.ask("POST", "messages", data={"id": new_id(), "text": "x"}, files=files) for _ in range(2)
+    ]
+    assert (first.status_code, second.status_code) == (200, 413)
+    assert "tomorrow" in second.json()["message"]
+    assert len(stage.taken) == 1
 
 
 @pytest.mark.behaviour("page.limits")

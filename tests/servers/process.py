@@ -98,6 +98,12 @@ class FrontdeskProcess:
         while line := await lines.readline():
             self.printed += line.decode()
 
+    @property
+    def pid(self) -> int:
+        """Its id while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """`kill -9`, now."""
         self.signal(signal.SIGKILL)

@@ -120,6 +120,7 @@ class _Answer:
         """Only what stands is looked at."""
 
     async def close(self, reply: Reply) -> None:
+        self._square.called("close")
         if reply.text:
             self._square.answers.setdefault(str(self._thread), {})[reply.turn] = reply.text
         await self._square.show()
@@ -177,6 +178,9 @@ class SquarePlatform:
 
     async def describe(self, space: str, person_id: str) -> Person:
         return PEOPLE.get(person_id) or Person(id=person_id, display_name="Somebody")
+
+    async def link(self, thread: ThreadKey) -> str:
+        return f"https://square.example/{thread.channel}/{thread.root}"
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot import admin
+from bot import admin, casework
 from bot.admin import effects
 from bot.admin.effects import Effect, Scope
+from bot.conversation import Entry, ToolCall, Turn
 from bot.messages import ThreadKey
 from bot.ports import Listening, Mode
-from tests.talk import ANN, a_thread
+from tests.talk import ADA, ANN, a_thread, answered, resulted, said
 
 CHANNEL = ThreadKey(platform="web", space="page", channel="main", root="")
 
@@ -38,6 +39,10 @@ IN_A_THREAD: list[tuple[str, Effect | None]] = [
     ("ticket close", None),
     ("ticket close all", None),
     ("ticket delete 100001", None),
+    ("unresolved", effects.ShowUnresolved(days=7)),
+    ("unresolved 30 days", effects.ShowUnresolved(days=30)),
+    ("unresolved 0", None),
+    ("unresolved all", None),
     ("why", effects.ShowWhy()),
     ("channel", effects.ShowRules()),
     ("channel off", effects.SetRules(changes={"listening": Listening.NOTHING})),
@@ -112,3 +117,17 @@ def test_in_a_channel_a_command_that_needs_a_conversation_says_how_to_use_it(nam
 def test_help_names_every_command() -> None:
     told = admin.decide("help", admin.Situation(actor=ANN, thread=CHANNEL)).told
     assert all(f"/support {name}" in told for name in admin.COMMANDS)
+
+
+@pytest.mark.behaviour("desk.human")
+def test_a_card_counts_what_was_tried_again_and_names_a_colleague_without_their_organisation() -> None:
+    missed = '{"error":"not_found"}'
+    turns: list[Turn] = [said("where is it?", by=ADA)]
+    for number in range(3):
+        turns += [answered("", ToolCall(id=f"c{number}", name="get_order_status", arguments="{}"))]
+        turns += [resulted(f"c{number}", missed, is_error=True)]
+    turns += [answered("", ToolCall(id="d", name="create_customer_ticket", arguments="{}")), resulted("d")]
+    told = casework.summary([Entry(row=b"", read=lambda _, turn=turn: turn) for turn in turns])  # type: ignore[misc]
+    assert "- `get_order_status`: not\\_found, 3 times\n- `create_customer_ticket`: done" in told
+    case = casework.Case(id="c", person=ADA, reason="x", stage=casework.Stage.TAKEN, assignee=ANN)
+    assert casework.card(a_thread(), case, told).title == "Ann takes care of Ada (Acme)"

@@ -41,6 +41,14 @@ def test_a_shared_redis_needs_a_shared_key() -> None:
     assert "openssl" in problem
 
 
+@pytest.mark.behaviour("config.readable")
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "PUBLIC_URL"])
+@pytest.mark.parametrize("value", ["api.example.com/v1", "ftp://api.example.com", "https://", "https:// x"])
+def test_an_address_is_one(name: str, value: str) -> None:
+    assert problems({name: value}) == [f"{name}: an address begins with https:// or http://."]
+    load({name: "http://127.0.0.1:8000/v1"})
+
+
 @pytest.mark.behaviour("config.defaults")
 def test_empty_values_count_as_absent() -> None:
     assert load({"OPENAI_API_KEY": "", "HTTP_PORT": ""}) == load({})
@@ -62,6 +70,25 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
     assert with_files({**values, "OPENAI_API_KEY": "direct"})["OPENAI_API_KEY"] == "direct"
     with pytest.raises(ConfigError, match="OPENAI_API_KEY_FILE"):
         with_files({"OPENAI_API_KEY_FILE": str(tmp_path / "missing")})
+
+
+@pytest.mark.behaviour("config.files")
+def test_a_line_break_behind_a_secret_is_no_part_of_it(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-1\r\n", encoding="utf-8")
+    given = {
+        "OPENAI_API_KEY_FILE": f"{key}\n",
+        "SLACK_BOT_TOKEN": "xoxb-1\n",
+        "WEB_TOKEN": " 0123456789abcdef\n",
+        "REDIS_URL": "\n",
+    }
+    read = with_files(given)
+    assert (read["OPENAI_API_KEY"], read["SLACK_BOT_TOKEN"]) == ("sk-1", "xoxb-1")
+    expected = load({"OPENAI_API_KEY": "sk-1", "WEB_TOKEN": "0123456789abcdef"})
+    assert load(read) == expected
+    assert load({**given, "OPENAI_API_KEY": "sk-1\n"}) == expected
+    with pytest.raises(ConfigError, match="shorter than 16"):
+        load({"WEB_TOKEN": "0123456789abcd\n\n"})
 
 
 @pytest.mark.behaviour("config.secrets")

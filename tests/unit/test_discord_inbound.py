@@ -23,7 +23,7 @@ AUTHOR = Person(id="1", display_name="Ada")
 TEXT = Place(id="20", kind=Kind.TEXT, guild="10")
 THREAD = Place(id="30", kind=Kind.PUBLIC_THREAD, guild="10", parent="20")
 PRIVATE = Place(id="31", kind=Kind.PRIVATE_THREAD, guild="10", parent="20")
-POST = Place(id="40", kind=Kind.PUBLIC_THREAD, guild="10", parent="21", in_forum=True)
+POST = Place(id="40", kind=Kind.PUBLIC_THREAD, guild="10", parent="21")
 DIRECT = Place(id="50", kind=Kind.DIRECT)
 
 
@@ -90,7 +90,7 @@ def test_whom_a_message_is_for() -> None:
     assert read(mentions=[ADA]) == (False, False, False)
     assert read(DIRECT) == (True, False, False)
     assert read(POST) == (False, False, False)
-    assert read(POST, id="40") == (True, False, False)
+    assert read(POST, id="40") == (False, False, False), "the rule of its forum says whether it is for us"
     assert read(type=19, referenced_message=a_message(author=BOT)) == (False, True, False)
     assert read(type=19, referenced_message=a_message(author=BEN)) == (False, False, True)
     assert read(type=19, referenced_message=None) == (False, False, False)
@@ -138,6 +138,8 @@ def test_markup_is_undone(typed: str, text: str) -> None:
 @pytest.mark.behaviour("discord.begins")
 def test_people_in_a_command_are_written_by_id() -> None:
     assert to_command_text(" block <@!12> or <@34> ") == "block @12 or @34"
+    assert to_command_text("block <@!12>") == "block @12"
+    assert to_command_text("block @Robin") == "block Robin", "typed by hand it is a name, and names are not unique"
 
 
 @pytest.mark.behaviour("discord.buttons")
@@ -165,6 +167,9 @@ def test_only_another_text_is_an_edit() -> None:
     key = to_key(TEXT, "9")
     assert to_edit(a_message(edited_timestamp=None), key, AUTHOR, ME) is None
     assert to_edit({"id": "1", "channel_id": "2", "edited_timestamp": "x", "author": ADA}, key, AUTHOR, ME) is None
+    hidden = a_message("", edited_timestamp="2026-11-20T12:00:00+00:00")
+    assert to_edit(hidden, key, AUTHOR, ME) is None
+    assert to_edit({**hidden, "attachments": [{"id": "5"}]}, key, AUTHOR, ME) is not None, "a file without words"
     event = to_edit(a_message("new", edited_timestamp="2026-11-20T12:00:00+00:00"), key, AUTHOR, ME)
     assert event is not None
     assert (event.text, event.at) == ("new", datetime(2026, 11, 20, 12, tzinfo=UTC))
@@ -189,7 +194,7 @@ def test_a_file_names_its_message_and_is_as_claimed() -> None:
 def test_channels_are_what_the_platform_says() -> None:
     assert to_kind(99) is Kind.TEXT
     thread = {"id": "40", "type": 11, "guild_id": "10", "parent_id": "21"}
-    assert to_place(thread, {"id": "21", "type": 15}) == POST
+    assert to_place(thread) == POST
     assert to_place({"id": "20", "type": 0, "guild_id": "10", "parent_id": "9"}) == TEXT
     assert to_place({"id": "50", "type": 1}) == DIRECT
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adapters.discord.pulse import FRESH_S, LATE_S, SLOW_S, Pulse, lateness, trouble
+from adapters.discord.pulse import FRESH_S, LATE_S, SLOW_S, Pulse, lateness, sum_up, trouble
 
 WELL = Pulse(latency_s=0.1, age_s=41.0)
 NEVER = Pulse(latency_s=float("inf"), age_s=0.0)
@@ -28,6 +28,20 @@ SLOW = Pulse(latency_s=SLOW_S + 2, age_s=1.0)
 )
 def test_the_worst_is_told(pulses: dict[int, Pulse], told: str) -> None:
     assert trouble([0, 1, 2], pulses) == told
+
+
+@pytest.mark.behaviour("discord.readyz")
+@pytest.mark.parametrize(
+    ("pulses", "told"),
+    [
+        ({0: WELL, 1: SLOW, 2: WELL}, {"shards": "3/3", "latency_ms": 12_000, "heartbeat_age_s": 41.0}),
+        ({0: WELL, 1: DUMB}, {"shards": "1/3", "latency_ms": 100, "heartbeat_age_s": FRESH_S + 1}),
+        ({0: NEVER}, {"shards": "0/3", "heartbeat_age_s": 0.0}),
+        ({}, {"shards": "0/3"}),
+    ],
+)
+def test_the_figures_are_those_of_the_worst_shard(pulses: dict[int, Pulse], told: dict[str, object]) -> None:
+    assert sum_up([0, 1, 2], pulses) == told
 
 
 @pytest.mark.behaviour("discord.readyz")

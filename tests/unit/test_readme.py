@@ -25,11 +25,13 @@ class Anybody:
 @pytest.mark.behaviour("readme.tool")
 async def test_the_tool_of_the_readme_can_be_called() -> None:
     (source,) = re.findall(r"```python\n(# tools/hours\.py\n.*?)```", README, re.DOTALL)
-    assert len([line for line in source.splitlines() if line.strip()]) <= 16
+    assert len([line for line in source.splitlines() if line.strip() and not line.startswith("#")]) <= 16
     module: dict[str, Any] = {}
     exec(compile(source.replace("from tools.kit import Kit", "Kit = object"), "hours.py", "exec"), module)
     made: Tool = module["build"](None)
     assert made.spec.name == "get_opening_hours"
+    assert made.spec.parameters["properties"]["city"]["description"], "what the tests ask of every tool, it has"
+    assert '`"get_opening_hours": ("city",)`' in README
     context: Any = Anybody()
     assert json.loads(await made.call(context, '{"city": "Oslo"}')) == {"city": "Oslo", "open": "10:00-18:00"}
     with pytest.raises(ToolFailed):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.report import render, summary, to_csv
+from bot.admin.render import CHANNELS, TOLD_CHARS, today, unresolved
+from bot.messages import ThreadKey
+from bot.ports import Unresolved
+from bot.questions import Question, asked, to_questions
+from bot.report import render, render_questions, summary, to_csv
+from tests.talk import ADA, ANN, said
 from tools.report import Happened, to_report
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -56,6 +62,60 @@ def test_a_report_is_a_table_a_file_and_a_sentence() -> None:
     assert rows[0].startswith("day,platform,channel,conversations,alone,handed_over_bot,first_response_median_ms")
     assert len({row.count(",") for row in rows}) == 1
     assert "4 conversations" in summary(lines, DAY.date(), "EUR")
+
+
+@pytest.mark.behaviour("report.unresolved")
+def test_a_question_is_told_once_with_all_that_happened_to_it() -> None:
+    one, two = (ThreadKey.parse(name) for name in (ONE, TWO))
+    first, second = replace(said("first"), at=EVE), replace(said("second"), at=DAY)
+    records = {one: [first, second], two: ()}
+    happened = [(two, DAY, "taken"), (one, DAY, "given up"), (one, EVE, "voted down"), (one, EVE, "given up")]
+    happened.append((two, EVE, "handed over"))
+    found = [Unresolved(thread=thread, at=at, why=why) for thread, at, why in happened]
+    questions = to_questions(found, records, 5)
+    assert [(question.thread, question.at, question.text, question.whys) for question in questions] == [
+        (two, DAY, "", ("taken", "handed over")),
+        (one, DAY, "second", ("given up",)),
+        (one, EVE, "first", ("voted down", "given up")),
+    ]
+    assert to_questions(found, records, 1) == questions[:1]
+
+
+@pytest.mark.behaviour("report.unresolved")
+def test_a_question_is_what_was_said_before() -> None:
+    first, second = replace(said("first"), at=EVE), replace(said("second"), at=DAY)
+    data = replace(said("as data"), at=DAY, asks=False)
+    turns = [first, replace(said("I look into it", by=ANN), at=EVE), second, data]
+    assert asked(turns, DAY) == second
+    assert asked(turns, DAY - timedelta(seconds=1)) == first
+    assert asked(turns, EVE - timedelta(days=1)) == first, "a platform's clock may be ahead"
+    assert asked([], DAY) is None
+
+
+@pytest.mark.behaviour("report.unresolved")
+def test_a_list_of_questions_is_short_and_inert() -> None:
+    kept = Question(thread=ThreadKey.parse(ONE), at=DAY, whys=("given up",))
+    loud = replace(kept, author=ADA, text="\x1b[2J@everyone **where**\nis [it](x)? " + "long " * 9_000)
+    told, printed = unresolved([(loud, "")] * 99, 7, is_cut=False), render_questions([loud])
+    assert "\x1b" not in told + printed
+    assert len(printed.splitlines()) == 3
+    assert len(told) < TOLD_CHARS + 200
+    assert told.endswith("`frontdesk report` lists it.")
+    assert "\\@everyone \\*\\*where\\*\\* is \\[it" in told
+    assert ONE in told
+    assert unresolved([], 1, is_cut=False) == "Nothing was left unresolved today."
+    assert "no longer on record" in render_questions([kept])
+
+
+@pytest.mark.behaviour("report.unresolved")
+def test_a_day_tells_the_busiest_channels_and_how_many_there_are() -> None:
+    lines = to_report([turn(f"slack:T1:C{number}:1") for number in range(CHANNELS + 3)], [], [])
+    told = today(lines, [], DAY.date(), "EUR").splitlines()
+    assert len(told) == 1 + CHANNELS + 1
+    assert told[-1] == "  - 3 more channels: `frontdesk report`"
+    (only,) = today(lines[:1], [], DAY.date(), "EUR").splitlines()
+    assert "slack `C0`" in only
+    assert "1 conversation," in only
 
 
 @pytest.mark.behaviour("report.command")

@@ -54,6 +54,7 @@ from bot.secrets import REMOVED, Masking, find, mask
         ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b",
          "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"),
         ("AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+        ("post to https://discord.com/api/v10/webhooks/123456789/abc-DEF_1 please", "https://discord.com/api/v10/webhooks/123456789/abc-DEF_1"),
         ("ghp_" + "a" * 36, "ghp_" + "a" * 36),
         ("rk_live_abcdefghijklmnopqrstuvwx", "rk_live_abcdefghijklmnopqrstuvwx"),
     ],
@@ -127,6 +128,17 @@ def test_a_structlog_event_is_masked() -> None:
     event = {"event": "got canary-value", "n": 1, "deep": [{"xoxb-123456789012-a": b"sk-" + b"a" * 20}], "tiny": None}
     masked = masking(None, "info", event)
     assert masked == {"event": f"got {REMOVED}", "n": 1, "deep": [{REMOVED: REMOVED}], "tiny": None}
+
+
+@pytest.mark.behaviour("secrets.masked")
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("secret", ["canary-value", "sk-" + "a" * 20, "4111 1111 1111 1111", "ghp_" + "b" * 36])
+def test_a_secret_is_masked_in_every_place_of_a_plain_event(secret: str, place: int) -> None:
+    event: dict[str, object] = {"event": "turn_ended", "thread": "slack:T024:C214:1.2", "tool": "look_up", "n": 1.5}
+    name = list(event)[place]
+    said = event | {name: f"got {secret}"}
+    assert Masking(["canary-value"])(None, "info", said) == event | {name: f"got {REMOVED}"}
+    assert Masking(["canary-value"])(None, "info", dict(event)) == event
 
 
 @pytest.mark.behaviour("secrets.masked")

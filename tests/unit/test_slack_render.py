@@ -107,6 +107,28 @@ def test_a_notification_holds_nothing_alive(text: str) -> None:
 
 
 @pytest.mark.behaviour("slack.unfurls")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    (
+        ("You are verified as **john_doe**.", "You are verified as john_doe."),
+        ("**Why:** asked\\: “i\\@j.co”\n\n> Ada\n\n- `get_order_status`: not\\_found",
+         "Why: asked: “i@j.co” Ada - get_order_status: not_found"),
+        ("## Head\n*it* _is_ 2*3, 3 * 4 ~~no~~\n|---|---|\n```py\ncode\n```", "Head it is 2*3, 3 * 4 no code"),
+        ("see [here](https://a.test) \\[no](x)", "see here [no](x)"),
+    ),
+)  # fmt: skip
+def test_a_notification_reads_as_the_message_does(text: str, shown: str) -> None:
+    assert notice(text) == shown
+
+
+@pytest.mark.behaviour("desk.human")
+def test_the_header_of_a_card_shows_a_name_as_it_is() -> None:
+    card = Card(key="k", title="Ada\\_M \\(Clausen \\& Co\\.\\) is waiting", text="x", thread=THREAD)
+    header = render_card(card, "").blocks[0]
+    assert header["text"]["text"] == "Ada_M (Clausen & Co.) is waiting"
+
+
+@pytest.mark.behaviour("slack.unfurls")
 def test_posts_ask_for_no_previews() -> None:
     arguments = render_part("x", {}).arguments()
     assert (arguments["unfurl_links"], arguments["unfurl_media"], arguments["link_names"]) == (False, False, False)

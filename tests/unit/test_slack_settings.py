@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def test_each_way_in_is_a_whole() -> None:
     admins = settings({**SOCKET, "ADMINS_SLACK": "U0ROB, S0TEAM W0ANA"})
     assert admins.admins == {"U0ROB", "W0ANA"}
     assert admins.admin_groups == {"S0TEAM"}
+    assert settings(SOCKET).bots == frozenset()
+    assert settings({**SOCKET, "SLACK_BOTS": "B0ONE,A0TWO, U0THREE"}).bots == {"B0ONE", "A0TWO", "U0THREE"}
 
 
 @pytest.mark.behaviour("slack.settings")
@@ -59,6 +62,7 @@ def test_each_way_in_is_a_whole() -> None:
             {**SOCKET, "ADMINS_SLACK": "robin", "HANDOVER_CHANNEL_SLACK": "#team"},
             ["ADMINS_SLACK", "HANDOVER_CHANNEL_SLACK"],
         ),
+        ({**SOCKET, "SLACK_BOTS": "B0ONE zapier"}, ["SLACK_BOTS: zapier"]),
         ({**SOCKET, "SLACK_STREAMING": "maybe", "SLACK_API_URL": "slack.com"}, ["SLACK_API_URL", "SLACK_STREAMING"]),
     ],
 )
@@ -107,6 +111,60 @@ def test_the_manifest_is_yaml_within_slacks_limits(url: str, many: bool) -> None
     assert len(PROMPTS) <= 4
     for scope, reason in SCOPES.items():
         assert f'- "{scope}"  # {reason}' in text
+
+
+NEEDS = {
+    "agents.sessions.setStatus": {"assistant:write"},
+    "api.test": set(),
+    "apps.connections.open": set(),
+    "assistant.threads.setStatus": {"assistant:write"},
+    "auth.test": set(),
+    "chat.appendStream": {"chat:write"},
+    "chat.delete": {"chat:write"},
+    "chat.postEphemeral": {"chat:write"},
+    "chat.postMessage": {"chat:write"},
+    "chat.startStream": {"chat:write"},
+    "chat.stopStream": {"chat:write"},
+    "chat.update": {"chat:write"},
+    "conversations.history": {"channels:history", "groups:history"},
+    "conversations.info": {"channels:read", "groups:read"},
+    "conversations.open": {"im:write"},
+    "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
+    "files.info": {"files:read"},
+    "files_upload_v2": {"files:write"},
+    "oauth.v2.access": set(),
+    "usergroups.users.list": {"usergroups:read"},
+    "users.info": {"users:read"},
+    "views.open": set(),
+    "views.update": set(),
+}
+"""What each method that is called asks for, from its own page (docs.slack.dev/reference/methods)."""
+
+BRINGS = {
+    "agent_session_stopped": set(),
+    "app_mention": {"app_mentions:read"},
+    "app_uninstalled": set(),
+    "channel_id_changed": set(),
+    "message.channels": {"channels:history"},
+    "message.groups": {"groups:history"},
+    "message.im": {"im:history"},
+    "message.mpim": {"mpim:history"},
+    "tokens_revoked": set(),
+}
+"""What each event asks for (docs.slack.dev/reference/events)."""
+
+
+@pytest.mark.behaviour("slack.manifest")
+def test_the_scopes_are_those_that_the_code_needs_and_no_others() -> None:
+    folder = Path(__file__).parents[2] / "adapters" / "slack"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    families = "agents|api|apps|assistant|auth|chat|conversations|files|oauth|usergroups|users|views"
+    called = set(re.findall(rf'"((?:{families})(?:\.[a-zA-Z0-9]+)+)"', code)) - {"files.slack.com"}
+    called |= set(re.findall(r"\.(files_upload_v2)\(", code))
+    assert called == set(NEEDS), "a method that is called, or not any more"
+    assert set(EVENTS) == set(BRINGS)
+    command = {"commands"}  # `/support`, and the entry of a message's menu
+    assert set(SCOPES) == set().union(command, *NEEDS.values(), *BRINGS.values())
 
 
 # ----------------------------------------------------------------------------------------------------- signatures

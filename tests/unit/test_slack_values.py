@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from adapters.slack.happenings import Changed, Moved, Removed, Said, Stopped, Withdrawn
 from adapters.slack.inbound import (
-    Changed,
-    Moved,
-    Removed,
-    Said,
-    Stopped,
-    Withdrawn,
     installed_teams,
     read_event,
     read_written,
@@ -109,6 +104,8 @@ def test_markup_becomes_plain_text(typed: str, plain: str) -> None:
 def test_mentions_are_found_by_id_and_commands_keep_ids() -> None:
     assert mentioned("<@U0BEN> and <@W0ADA|ada> and <@U0BEN>") == ("U0BEN", "W0ADA")
     assert to_command_text("assign <@U0ROB|robin> &amp; go") == "assign @U0ROB & go"
+    assert to_command_text("block <@U0ROB1|robin>") == "block @U0ROB1"
+    assert to_command_text("block @Robin") == "block Robin", "typed by hand it is a name, and names are not unique"
     assert calls_out("<!here> please")
     assert calls_out("<!subteam^S1|@x>")
     assert not calls_out("nobody is here")
@@ -167,6 +164,32 @@ def test_the_workspace_of_an_event_is_the_installed_one_whoever_speaks() -> None
 )
 def test_what_no_person_wrote_is_nothing(more: dict[str, Any]) -> None:
     assert read_event(said(**more), ME) is None
+
+
+@pytest.mark.behaviour("slack.bots")
+@pytest.mark.parametrize(
+    ("more", "bot"),
+    [
+        ({"bot_id": "B0OTHER"}, "B0OTHER"),
+        ({"bot_id": "B0NEW", "app_id": "A0OTHER"}, "A0OTHER"),
+        ({"bot_profile": {"id": "B0NEW", "app_id": "A0OTHER", "name": "Other"}}, "A0OTHER"),
+        ({"user": "U0OTHER"}, "U0OTHER"),
+        ({"user": None, "subtype": "bot_message", "bot_id": "B0OTHER"}, "B0OTHER"),
+        ({"type": "app_mention", "bot_id": "B0OTHER"}, "B0OTHER"),
+        ({"bot_id": "B0OTHER", "app_id": "A0APP"}, None),
+        ({"bot_id": "B0BOT"}, None),
+        ({"user": "U0BOT"}, None),
+        ({"bot_id": "B0OTHER", "edited": {"ts": TS}}, None),
+        ({"app_id": "A0NOBODY"}, None),
+        ({}, ""),
+    ],
+)
+def test_a_bot_that_is_listed_is_known_by_any_of_its_names_and_we_are_never_listed(
+    more: dict[str, Any], bot: str | None
+) -> None:
+    listed = frozenset({"B0OTHER", "A0OTHER", "U0OTHER", "A0APP", "B0BOT", "U0BOT"})
+    found = read_event(said(**more), ME, bots=listed)
+    assert (found.bot if isinstance(found, Said) else None) == bot
 
 
 @pytest.mark.behaviour("slack.edit")

@@ -7,6 +7,7 @@ import string
 
 import pytest
 
+from bot.outgoing import Policy, clean
 from bot.standin.english import ENGLISH
 from bot.standin.german import GERMAN
 from bot.standin.handbook import Handbook
@@ -22,7 +23,8 @@ ASKS = {
         "can you track my order", "when will my order get here", "I'd like to know the status of my order",
         "I haven't received my order yet", "has my order shipped?", "what did I order?", "my order is late",
         "I ordered something last week, where is it?", "My parcel was supposed to come on Monday",
-        "I have a problem with my order, it has not arrived", "order status",
+        "I have a problem with my order, it has not arrived", "order status", "hi wheres my pakage",
+        "my parcel never showed up", "where is my fucking order",
     ),
     "name": (
         "I can't sign in", "login doesn't work", "My password isn't accepted anymore",
@@ -30,15 +32,21 @@ ASKS = {
         "my sled arrived broken", "You sent me the wrong size", "my card was declined twice",
         "Please open a ticket for me", "I was charged twice", "I'm not happy with your service",
         "Please cancel my order 123123", "There is an item missing from my package",
-        "I have a complaint about the delivery",
+        "I have a complaint about the delivery", "I got the wrong harness", "I need to update my shipping address",
     ),
     "picture": ("can you read my receipt?", "I have a receipt I don't understand", "please explain this bill"),
     "number": (
         "what's happening with my ticket?", "how is my case going?", "is my ticket still open?",
         "I opened a ticket last week, any news?",
     ),
-    "Bestellnummer": ("Wo ist meine Bestellung?", "Wann kommt mein Paket?", "Meine Bestellung ist noch nicht da"),
-    "Name": ("Ich kann mich nicht anmelden", "Mein Schlitten kam kaputt an", "Ich möchte mich beschweren"),
+    "Bestellnummer": (
+        "Wo ist meine Bestellung?", "Wann kommt mein Paket?", "Meine Bestellung ist noch nicht da",
+        "Mein Paket ist weg", "wo bleibt mein zeug",
+    ),
+    "Name": (
+        "Ich kann mich nicht anmelden", "Ich komme nicht in mein Konto rein", "Mein Schlitten kam kaputt an",
+        "Ich möchte mich beschweren",
+    ),
     "Bild": ("Kannst du meine Quittung lesen?", "Ich verstehe meinen Beleg nicht"),
 }  # fmt: skip
 CALLS = {
@@ -66,11 +74,16 @@ CALLS = {
 TALKS = {
     "How can I help": ("hello", "good morning", "hey"),
     "I can help you with": ("what can you do?", "help", "can you help me?"),
-    "a program, not a person": ("who are you?", "are you a human?", "how are you?"),
+    "a program, not a person": (
+        "who are you?", "are you a human?", "how are you?", "whats your name?", "are you chatgpt?",
+    ),
     "welcome": ("thank you so much", "thanks!", "bye", "nothing else, thanks", "great"),
     "All right": ("no", "never mind", "ok"),
-    "did not understand": ("blarg fnord", "What is the capital of France?", "Tell me a joke"),
-    "English and German": ("Où est ma commande ?", "注文はどこですか", "¿Dónde está mi pedido?"),
+    "did not understand": ("blarg fnord", "What is the capital of France?", "Tell me a joke", "/support status"),
+    "Shall I pass you on": ("this is bullshit", "you're useless"),
+    "Soll ich Sie an einen Menschen": ("Ihr seid unverschämt, das ist nutzlos",),
+    "not opened a ticket": ("did you open a ticket?", "what's my ticket number?"),
+    "English and German": ("Où est ma commande ?", "注文はどこですか", "¿Dónde está mi pedido?", "no hablo ingles"),
     "**order** or of a **ticket**": ("12345",),
     "Wie kann ich helfen": ("Hallo", "Guten Tag"),
     "Ich helfe gern": ("Was kannst du?",),
@@ -240,6 +253,11 @@ def test_it_never_says_that_money_was_paid_back() -> None:
         ]
 
 
+@pytest.mark.parametrize("sentence", sorted({*ENGLISH.values(), *GERMAN.values()}))
+def test_no_sentence_holds_what_may_not_leave(sentence: str) -> None:
+    assert clean(sentence, Policy()) == sentence
+
+
 def test_both_languages_have_the_same_sentences_with_the_same_values() -> None:
     assert ENGLISH.keys() == GERMAN.keys()
     for key in ENGLISH:
@@ -285,6 +303,76 @@ def test_the_handbook_is_found_in_any_prompt_or_not_at_all() -> None:
     assert hit.answer == "Yes, red ones."
     assert other.find("boats") is None
     assert len(HANDBOOK.split()) < 1200
+
+
+def test_a_number_before_an_address_is_an_order() -> None:
+    talk = Talk({"get_order_status": ORDER})
+    assert "**order** or of a **ticket**" in talk.say("track 123123").said
+    assert talk.say("santa@clau.se").calls == [("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})]
+
+
+def test_who_has_no_order_id_is_told_where_it_stands_and_may_still_send_it() -> None:
+    talk = Talk({"get_order_status": ORDER, "hand_over_to_human": {"handed_over": True}})
+    talk.say("where's my sled? my email is santa@clau.se")
+    assert "human colleague" in talk.say("i dont have the number").said
+    assert len(talk.say("found it: 123123").calls) == 1
+    other = Talk({"hand_over_to_human": {"handed_over": True}})
+    other.say("Wo ist mein Paket?")
+    assert "Menschen" in other.say("keine Ahnung").said
+    assert [name for name, _ in other.say("ja bitte").calls] == ["hand_over_to_human"]
+
+
+def test_what_is_not_told_is_asked_for_again_without_thanks() -> None:
+    talk = Talk()
+    talk.say("my email is santa@clau.se, where's my sled")
+    assert "Thank you" not in talk.say("blarg fnord").said
+    assert "order id" in talk.said
+
+
+def test_who_has_no_key_is_offered_a_human() -> None:
+    talk = Talk({"get_ticket_status": refusal("verification_required"), "hand_over_to_human": {"handed_over": True}})
+    talk.say("status of ticket 12345")
+    talk.say("I don't have a key")
+    assert [name for name, _ in talk.say("yes please").calls] == ["hand_over_to_human"]
+
+
+def test_after_a_ticket_the_talk_goes_on() -> None:
+    talk = Talk({"create_customer_ticket": TICKET, "analyze_receipt_image": RECEIPT})
+    talk.say("what is this?", files=("f1",))
+    talk.say("I didn't order the soda")
+    talk.say("it's me, Ada")
+    assert "100001" in talk.say("what's the ticket number again?").said
+    assert "$10.49" in talk.say("how much was the tuna?").said
+    assert "100001" in talk.say("my neighbour saw the courier leave").said
+
+
+def test_two_wishes_in_one_message_are_both_heard() -> None:
+    talk = Talk({"get_order_status": ORDER, "create_customer_ticket": TICKET})
+    talk.say("where is order 123123 and also I can't log in to my account. my email is santa@clau.se")
+    assert "out for delivery" in talk.said
+    [(name, arguments)] = talk.say("Omar").calls
+    assert (name, arguments["name"]) == ("create_customer_ticket", "Omar")
+    assert "and also" not in arguments["issue"]
+
+
+def test_a_limit_on_tickets_is_told_as_one() -> None:
+    talk = Talk({"create_customer_ticket": refusal("too_many_tickets", "This person has opened 5 tickets.")})
+    assert "as many tickets" in talk.say("my sled arrived broken. My name is Bo").said
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told", "untold"),
+    (
+        ("unreadable", "The picture could not be read; ask for a sharper one.", "sharper and from", "ask for"),
+        ("program", "The file is a program, not a picture. Ask the customer to send a PNG.", "send a PNG", "sharper"),
+    ),
+)
+def test_a_picture_that_is_no_receipt_is_told_once(code: str, message: str, told: str, untold: str) -> None:
+    talk = Talk({"analyze_receipt_image": refusal(code, message)})
+    talk.say("what is this?", files=("f1",))
+    assert told in talk.said
+    assert untold not in talk.said
+    assert "receipt" in talk.said
 
 
 def test_a_form_that_waits_is_pointed_at() -> None:

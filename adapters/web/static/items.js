@@ -66,11 +66,11 @@ function attachment(file, context) {
   if (file.canvas) return h("span", { class: "picture" }, file.canvas);
   const url = context.fileUrl(file);
   const label = `${file.name}, ${size(file.size_bytes)}`;
-  if (!/^image\/(png|jpeg|webp|gif)$/.test(file.media_type)) {
-    return h("a", { class: "file", href: url, download: file.name }, icon("file"), h("span", {}, file.name), h("span", { class: "faint" }, size(file.size_bytes)));
-  }
+  const named = () => [icon("file"), h("span", {}, file.name), h("span", { class: "faint" }, size(file.size_bytes))];
+  if (!file.upload) return h("span", { class: "file" }, named());
+  if (!/^image\/(png|jpeg|webp|gif)$/.test(file.media_type)) return h("a", { class: "file", href: url, download: file.name }, named());
   const picture = h("img", { src: url, alt: file.name, loading: "lazy", decoding: "async" });
-  picture.addEventListener("error", () => picture.replaceWith(h("span", { class: "file" }, icon("file"), h("span", {}, file.name), h("span", { class: "faint" }, "no longer kept"))));
+  picture.addEventListener("error", () => picture.replaceWith(h("span", { class: "file" }, named())));
   return h("a", { class: "picture", href: url, target: "_blank", rel: "noopener", title: label, "aria-label": `Open ${label}` }, picture);
 }
 
@@ -108,8 +108,10 @@ function form(item, context) {
   if (item.state === "done") {
     return h("div", { class: "notice is-good" }, icon("check"), h("p", {}, item.told || "Thank you. This was checked and nothing of it was kept in the conversation."));
   }
+  // After a refusal the form is made anew: what is no secret need not be typed again.
+  const typed = (field) => (field.secret ? "" : document.getElementById(`${item.form}-${field.name}`)?.value ?? "");
   const inputs = item.fields.map((field) => h("input", {
-    name: field.name, id: `${item.form}-${field.name}`, type: field.secret ? "password" : "text",
+    name: field.name, id: `${item.form}-${field.name}`, type: field.secret ? "password" : "text", value: typed(field),
     autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true, maxlength: "200",
   }));
   const error = h("p", { class: "form-error", role: "alert" }, item.error ?? "");

@@ -10,7 +10,7 @@ redis.call('HSET', meta, 'settled', ARGV[2])
 -- Written again: a hash that once held a long value (the reply) keeps the form that takes three times the memory.
 local state = redis.call('HGETALL', meta)
 redis.call('DEL', meta)
-redis.call('HSET', meta, unpack(state))
+for i = 1, #state, 1000 do redis.call('HSET', meta, unpack(state, i, math.min(i + 999, #state))) end
 redis.call('PEXPIRE', meta, ARGV[3])
 redis.call('PEXPIRE', KEYS[5], ARGV[3])
 if redis.call('LLEN', KEYS[4]) > 0 then

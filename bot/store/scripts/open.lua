@@ -17,12 +17,19 @@ if redis.call('HGET', meta, 'token') ~= token then
       redis.call('ZREM', KEYS[1], thread)
       return 'idle'
     end
-    local author, taken = nil, {}
-    for _, row in ipairs(rows) do
-      local who = cjson.decode(row).author.id
-      if author and who ~= author then break end
-      author = who
-      taken[#taken + 1] = row
+    local author, taken, written, messages = nil, {}, {}, true
+    for i, row in ipairs(rows) do
+      local turn = cjson.decode(row)
+      if author and turn.author.id ~= author then break end
+      author = turn.author.id
+      messages = messages and turn.kind == 'user'
+      taken[i], written[row] = row, { turn.at, i }
+    end
+    if messages and #taken > 1 then -- a platform may bring the later one first; times are UTC, and sort as they are written
+      table.sort(taken, function(one, other)
+        local a, b = written[one], written[other]
+        return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2])
+      end)
     end
     local begins = redis.call('LLEN', KEYS[3])
     redis.call('RPUSH', KEYS[3], unpack(taken))

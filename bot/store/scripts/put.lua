@@ -6,7 +6,7 @@ for i = 6, #KEYS do
 end
 local thread, row, author, address = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local party = 'party:' .. author
-if address ~= 'bot' and redis.call('HGET', KEYS[5], 'mode') ~= 'human' then
+if address ~= 'bot' and address ~= 'desk' and redis.call('HGET', KEYS[5], 'mode') ~= 'human' then
   if address ~= 'party' or redis.call('HEXISTS', KEYS[5], party) == 0 then return 'ignored' end
 end
 if ARGV[9] == '1' then return 'busy' end

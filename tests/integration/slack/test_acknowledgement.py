@@ -28,8 +28,9 @@ REPLACED_S = 2.0
 
 
 @pytest.mark.behaviour("slack.acknowledged")
-@MODES
-@pytest.mark.parametrize("word", ["internal_error", "invalid_auth", "ratelimited"])
+@pytest.mark.parametrize(
+    ("word", "mode"), [("internal_error", "socket"), ("invalid_auth", "http"), ("ratelimited", "http")]
+)
 async def test_when_slack_cannot_say_who_we_are_nothing_is_lost(
     mode: str, word: str, variables: dict[str, str], slack: Slack, model: ScriptedModel
 ) -> None:

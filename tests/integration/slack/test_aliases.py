@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from adapters.slack import aliases
 from adapters.slack.aliases import Aliases
-from adapters.slack.inbound import Place
+from adapters.slack.happenings import Place
 from bot.store.shared_state import RedisSharedState
 
 TEAM, DIRECT = "T0HOME001", "D0ADA0001"

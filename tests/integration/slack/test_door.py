@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,28 +14,13 @@ import orjson
 import pytest
 
 from adapters.slack import door
-from bot.observe import configure_logging
-from bot.secrets import Masking
 from tests.servers.openai import ScriptedModel, says
-from tests.servers.slack import ADA, SHARED, Slack
+from tests.servers.slack import ADA, HOME, SHARED, Slack
 from tests.servers.slack.delivery import SECRET, signed
 from tests.stages.customers import status
 from tests.stages.slack import SlackStage, slack_stage
 
 CANARY = "canary-in-the-body-8812"
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that is logged."""
-    written = io.StringIO()
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    monkeypatch.setattr("sys.stderr", written)
-    configure_logging(Masking(frozenset()), pretty=False, level=logging.DEBUG)
-    yield written
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 @pytest.fixture
@@ -193,6 +177,15 @@ async def test_slack_is_told_that_the_address_is_ours(stage: SlackStage) -> None
         sent = {"content-type": "application/json", **signed(body)}
         response = await client.post("/slack/events", content=body, headers=sent)
     assert (response.status_code, "3eZbrw1aB" in response.text) == (200, True)
+
+
+@pytest.mark.behaviour("slack.handshake")
+async def test_that_slack_withholds_events_is_written_down(stage: SlackStage, log: io.StringIO) -> None:
+    """Source: docs.slack.dev/reference/events/app_rate_limited"""
+    told = {"token": "x", "type": "app_rate_limited", "team_id": HOME, "minute_rate_limited": 1518467820}
+    body = orjson.dumps({**told, "api_app_id": "A0APP0001"})
+    assert await send(stage, body, headers(body)) == 200
+    assert "slack_events_withheld" in log.getvalue()
 
 
 @pytest.mark.behaviour("slack.clock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,11 +12,14 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
+from adapters.slack import installations
 from adapters.slack.platform import create
 from bot.app import App
+from bot.store import keys
 from tests.servers.openai import ScriptedModel, says
-from tests.servers.slack import ADA, HOME, SHARED, Slack
+from tests.servers.slack import ADA, HOME, SHARED, Slack, payloads
 from tests.servers.slack.delivery import SECRET
+from tests.servers.slack.world import Member
 from tests.stages.play import played
 from tests.stages.search import redis_bytes
 
@@ -116,6 +120,70 @@ async def test_a_workspace_that_takes_the_app_out_is_forgotten(
         assert len(model.requests) == asked
         await install(app, slack)
         assert await answer(slack, model, "Hello again!") == "Hello again!"
+
+
+@pytest.mark.behaviour("slack.strangers")
+@pytest.mark.parametrize("tenants", ["", f"{HOME}=home"])
+async def test_who_leads_a_workspace_that_installed_the_app_is_a_colleague_only_where_it_has_a_tenant(
+    tenants: str, variables: dict[str, str], slack: Slack
+) -> None:
+    boss = slack.person(Member(id="U0BOSS001", name="Boss", team=HOME, leads=True))
+    slack.world.members[boss.member.id] = boss.member
+    told = "There are no such tickets." if tenants else "work here"
+    async with desk({**variables, "ADMINS_SLACK": "", "TENANTS": tenants}, slack) as app:
+        await install(app, slack)
+        for _ in range(2):  # who somebody is may be learnt too late for their first command
+            assert (await boss.command("tickets all")).acknowledged
+        await slack.until(lambda: len(boss.ephemerals()) >= 2)
+        assert told in boss.ephemerals()[-1].shown
+
+
+@pytest.mark.behaviour("slack.uninstall")
+async def test_a_removal_that_is_told_again_after_the_app_was_installed_anew_removes_nothing(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    async with desk(variables, slack) as app:
+        await install(app, slack)
+        event = {"type": "app_uninstalled", "event_ts": slack.world.now()}
+        old = {**payloads.enveloped(event, slack.event_id()), "event_time": int(time.time()) - 300}
+        assert (await slack.delivery.event(old)).acknowledged
+        assert await answer(slack, model, "Still here!") == "Still here!"
+
+
+@pytest.mark.behaviour("slack.acknowledged")
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_when_the_installation_store_fails_nothing_is_acknowledged_and_nothing_lost(
+    mode: str,
+    variables: dict[str, str],
+    slack: Slack,
+    model: ScriptedModel,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bolt answers 200 without running the listener when it cannot authorise; nobody here remembers who we are."""
+    monkeypatch.setattr(installations, "MEMORY_S", 0.0)
+    slack.delivery.patience_s = 0.5
+    key = keys.state("adapter/slack", f"installation/{HOME}")
+    more = {"SLACK_APP_TOKEN": "xapp-home"} if mode == "socket" else {}
+    async with desk({**variables, **more}, slack) as app:
+        await install(app, slack)
+        if mode == "socket":
+            slack.delivery.request_url = ""
+            await slack.delivery.connected()
+        model.plays(says("Here."))
+        ada = slack.person(ADA)
+        message = ada.writes("@Frontdesk are you there?")
+        body = ada.events(message)[0]
+        await redis.rename(key, "aside")
+        await redis.rpush(key, "what no read of a value survives")
+        failed = await slack.delivery.event(body, retries=False)
+        assert failed.statuses == [503 if mode == "http" else 0]
+        await redis.delete(key)
+        unknown = await slack.delivery.event(body, retries=False)
+        assert unknown.statuses == [503 if mode == "http" else 0], "nor when the store does not know us"
+        await redis.rename("aside", key)
+        assert (await slack.delivery.event(body)).acknowledged
+        assert await slack.shows(SHARED, message.ts, "Here.") == "Here."
 
 
 @pytest.mark.behaviour("slack.rotation")

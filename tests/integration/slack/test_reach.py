@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -11,13 +12,16 @@ import pytest
 from adapters.slack.platform import SlackPlatform
 from bot.app import open_platforms
 from bot.config import load
-from bot.errors import Transient
+from bot.conversation import UserTurn
+from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
-from bot.ports import Card
+from bot.ports import Card, Mode
 from tests.servers.openai import ScriptedModel, calls, says
 from tests.servers.slack import ADA, BEN, HOME, PLAIN, ROBIN, SHARED, TEAM, Fault, Slack
+from tests.servers.slack.faults import Gate
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import SCOPES
+from tests.stages.play import WAIT_S, record
 from tests.stages.slack import SlackStage, settings, slack_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
@@ -155,6 +159,27 @@ async def test_where_no_modal_opens_a_page_is_good_for_one_person_once(
 
 
 @pytest.mark.behaviour("slack.another_way")
+@pytest.mark.parametrize("refused", ["", "user_not_in_channel"], ids=["ephemeral", "direct"])
+async def test_when_it_was_too_late_for_the_modal_the_person_alone_gets_the_button_again(
+    refused: str, variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    model.plays(calls(TICKET), says("There is a form for you."))
+    slack.faults.plan("views.open", Fault(error="expired_trigger_id"))
+    async with slack_stage(variables, slack=slack) as stage:
+        await stage.write("status of 12345 please")
+        await stage.answer()
+        (offer,) = stage.offers()
+        ada = slack.person(ADA)
+        if refused:
+            slack.faults.plan("chat.postEphemeral", Fault(error=refused))
+        await ada.press(offer, "form")
+        place = ada.direct if refused else ada.ephemerals
+        again = await slack.until(lambda: next((m for m in place() if "too long" in m.shown), None))
+        await ada.press(again, "form")
+        await slack.until(lambda: ada.has_inputs)
+
+
+@pytest.mark.behaviour("slack.another_way")
 async def test_without_a_page_the_button_comes_in_a_direct_message(
     variables: dict[str, str], slack: Slack, model: ScriptedModel
 ) -> None:
@@ -171,7 +196,7 @@ async def test_without_a_page_the_button_comes_in_a_direct_message(
         assert [element["action_id"] for _, element in buttons(direct.blocks)] == ["form"]
         await ada.press(direct, "form")
         await slack.until(lambda: ada.has_inputs)
-        assert (await ada.submit({"username": "john_doe", "api_key": "key"})).closed
+        await ada.submit({"username": "john_doe", "api_key": "key"})
         await slack.shows(SHARED, stage.root, "It is Open.")
         await stage.settled()
 
@@ -250,6 +275,33 @@ async def test_a_colleague_chooses_an_action_on_a_message_and_gets_the_file_dire
         assert ben.view is None, "what only colleagues may do is not put before others"
 
 
+@pytest.mark.behaviour("slack.orders")
+async def test_an_order_that_takes_longer_than_slack_waits_is_carried_out_and_written_down(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.announcements.PATIENCE_S", 0.5)
+    monkeypatch.setattr("adapters.slack.reception.ACTION_S", 0.8)
+    monkeypatch.setattr("adapters.slack.actions.ACKNOWLEDGE_S", 0.2)
+    model.plays(says("Hello, Ada!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        said = await stage.write("hi")
+        await stage.answer()
+        robin = slack.person(ROBIN)
+        await robin.choose(said.message, "support_actions")
+        await slack.until(lambda: robin.has_inputs)
+        gate = Gate()
+        slack.faults.always("chat.postMessage", Fault(gate=gate))
+        assert (await robin.submit({"action": "takeover", "text": ""})).closed
+        async with asyncio.timeout(WAIT_S):
+            while "takeover" not in [entry.action for entry in await stage.app.desk.read_audit()]:
+                await asyncio.sleep(0.02)
+        assert await stage.app.mailbox.mode(stage.thread) is Mode.HUMAN
+        slack.faults.always("chat.postMessage", None)
+        gate.release()
+        await slack.until(lambda: any("You have the thread" in m.shown for m in robin.ephemerals()))
+        await stage.settled()
+
+
 @pytest.mark.behaviour("slack.home")
 async def test_who_cannot_be_looked_up_is_external_and_no_colleague(
     variables: dict[str, str], slack: Slack, model: ScriptedModel
@@ -263,6 +315,37 @@ async def test_who_cannot_be_looked_up_is_external_and_no_colleague(
         told = await slack.until(lambda: [m.shown for m in slack.person(ROBIN).ephemerals()])
         assert "work here" in told[0]
     assert model.requests == []
+
+
+@pytest.mark.behaviour("slack.home")
+async def test_an_event_alone_may_make_somebody_external_and_nobody_a_colleague(
+    variables: dict[str, str], slack: Slack, model: ScriptedModel
+) -> None:
+    """Nobody can be looked up; what the events say of the speakers' organisations is all that is known."""
+    slack.faults.always("users.info", Fault(status=500))
+    model.answers(says("Hello!"))
+    async with slack_stage(variables, slack=slack) as stage:
+        for member, organisation in ((ADA, ADA.team), (ROBIN, "")):
+            stage.root = ""
+            await stage.write("hi", by=member.id)
+            await stage.answer()
+            (turn,) = [turn for turn in await record(stage) if isinstance(turn, UserTurn)]
+            assert (turn.author.organisation, turn.author.is_staff) == (organisation, False)
+
+
+@pytest.mark.behaviour("slack.files")
+async def test_an_address_that_has_expired_is_asked_for_again_once(variables: dict[str, str], slack: Slack) -> None:
+    async with slack_stage(variables, slack=slack) as stage:
+        file = slack.world.keep_file("receipt.png", b"\x89PNG and more", "image/png")
+        old = f"{slack.api.base}/files-expired/receipt.png"
+        attachment = Attachment(
+            id="a", name="a.png", media_type="image/png", size_bytes=1, ref=f"{HOME} {file.id} {old}"
+        )
+        assert await platform(stage).fetch(attachment, 1_000) == file.data
+        file.serves = "gone"
+        with pytest.raises(ToolFailed, match="attach it again"):
+            await platform(stage).fetch(attachment, 1_000)
+        assert slack.faults.seen["files.info"] == 2
 
 
 @pytest.mark.behaviour("slack.files")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ToolFailed
 from bot.ports import Desk, Upload
+from tools import desk as desks
 from tools.database import Database
 from tools.desk import UPLOAD_LIMIT_BYTES, SqlDesk
 from tools.tables import audit, uploads, votes
@@ -72,6 +74,21 @@ async def test_an_upload_of_more_than_10_mib_is_refused_and_one_of_10_is_not(dat
     with pytest.raises(ToolFailed) as caught:
         await desk.save_upload("default", _upload("u2", data=b"\0" * (UPLOAD_LIMIT_BYTES + 1)))
     assert caught.value.code == "too_large"
+
+
+@pytest.mark.behaviour("tools.uploads")
+async def test_one_person_cannot_fill_the_database_with_files(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desks, "PERSON_LIMIT_BYTES", 10)
+    desk = SqlDesk(database)
+    await desk.save_upload("default", _upload("u1", data=b"12345"))
+    await desk.save_upload("default", _upload("u1", data=b"12345"))
+    await desk.save_upload("default", _upload("u2", data=b"12345"))
+    with pytest.raises(ToolFailed) as caught:
+        await desk.save_upload("default", _upload("u3", data=b"1"))
+    assert caught.value.code == "too_many_files"
+    await desk.save_upload("default", replace(_upload("u4", data=b"12345"), person="somebody else"))
 
 
 @pytest.mark.behaviour("tools.uploads")

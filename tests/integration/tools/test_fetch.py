@@ -184,6 +184,7 @@ async def test_only_plain_https_links_are_opened(internet: Internet) -> None:
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "2001:0:7f00:1::",
+        "fec0::1",
     ),
 )
 async def test_a_name_that_leads_inside_is_not_visited(internet: Internet, address: str) -> None:

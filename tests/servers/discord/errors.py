@@ -14,6 +14,7 @@ class Refused(Exception):
     def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
+        self.headers: dict[str, str] = {}
         self.body: Json = {"code": code, "message": message} | ({"errors": errors} if errors else {})
 
 
@@ -26,6 +27,7 @@ _KNOWN: dict[int, tuple[int, str]] = {
     10015: (404, "Unknown Webhook"),
     10062: (404, "Unknown interaction"),
     10063: (404, "Unknown application command"),
+    20016: (429, "This action cannot be performed due to slowmode rate limit"),
     20028: (429, "The write action you are performing on the channel has hit the write rate limit"),
     40005: (413, "Request entity too large"),
     40060: (400, "Interaction has already been acknowledged"),
@@ -41,6 +43,8 @@ _KNOWN: dict[int, tuple[int, str]] = {
     160004: (400, "A thread has already been created for this message"),
     160005: (400, "Thread is locked"),
     200000: (400, "Message was blocked by automatic moderation"),
+    200001: (400, "Title was blocked by automatic moderation"),
+    240000: (400, "Message was blocked by harmful links filter"),
 }
 
 
@@ -48,6 +52,14 @@ def refused(code: int) -> Refused:
     """The error of this number."""
     status, message = _KNOWN[code]
     return Refused(status, code, message)
+
+
+def slowed(left_s: float) -> Refused:
+    """Too soon after the last message in a channel with slow mode."""
+    error = refused(20016)
+    error.body |= {"retry_after": round(left_s, 3), "global": False}
+    error.headers = {"Retry-After": str(max(1, round(left_s))), "X-RateLimit-Scope": "user", "Via": "1.1 google"}
+    return error
 
 
 def invalid(field: str, code: str, message: str) -> Refused:

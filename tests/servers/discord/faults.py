@@ -6,7 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass, field
 
-from tests.servers.discord.errors import Refused, refused
+from tests.servers.discord.errors import Refused, refused, slowed
 
 
 @dataclass(eq=False, kw_only=True)
@@ -44,6 +44,11 @@ class Fault:
 def fails(code: int) -> Fault:
     """The error of this number."""
     return Fault(error=refused(code))
+
+
+def slow_mode(seconds: float) -> Fault:
+    """429 with the number of slow mode and this time to wait."""
+    return Fault(error=slowed(seconds))
 
 
 def unavailable(status: int = 503) -> Fault:

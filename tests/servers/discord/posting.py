@@ -5,7 +5,9 @@ Source: Discord API documentation, `resources/message` (Create Message, Edit Mes
 
 from __future__ import annotations
 
-from tests.servers.discord.errors import invalid, refused
+import re
+
+from tests.servers.discord.errors import invalid, refused, slowed
 from tests.servers.discord.values import (
     Channel,
     ChannelType,
@@ -41,13 +43,14 @@ def create(world: World, channel: Channel, body: Json, uploads: dict[int, Upload
     """
     check_place(world, channel, with_files=bool(uploads))
     content = check_body(body, uploads)
-    check_moderation(world, channel, content)
+    check_moderation(world, channel, _words(content, body))
     nonce = body.get("nonce")
     if nonce is not None and body.get("enforce_nonce"):
         if len(str(nonce)) > NONCE_LIMIT_CHARS:
             raise invalid("nonce", "NONCE_TYPE_TOO_LONG", f"Must be {NONCE_LIMIT_CHARS} or fewer in length.")
         if (earlier := _same_nonce(world, str(nonce))) is not None:
             return earlier
+    check_pace(world, channel)
     flags = MessageFlag(body.get("flags") or 0)
     if flags & ~SETTABLE:
         raise invalid("flags", "MESSAGE_FLAGS_INVALID", "These flags cannot be set.")
@@ -87,7 +90,7 @@ def edit(world: World, message: Message, body: Json, uploads: dict[int, Upload])
         raise refused(50083)
     if message.author is not world.app.bot and not _only_hides_embeds(world, message, body):
         raise refused(50013)
-    check_moderation(world, message.channel, str(body.get("content") or ""))
+    check_moderation(world, message.channel, _words(str(body.get("content") or ""), body))
     return rewrite(world, message, body, uploads)
 
 
@@ -167,8 +170,26 @@ def check_body(body: Json, uploads: dict[int, Upload], *, has_files: bool = Fals
 
 def check_moderation(world: World, channel: Channel, content: str) -> None:
     """Whether automatic moderation lets a text stand here."""
-    if world.blocked and channel.guild is not None and world.blocked in content:
+    if channel.guild is None:
+        return
+    if world.blocked and re.search(world.blocked, content):
         raise refused(200000)
+    if world.harmful and re.search(world.harmful, content):
+        raise refused(240000)
+
+
+def check_title(world: World, title: str) -> None:
+    """Whether automatic moderation lets a thread be called so."""
+    if world.blocked and re.search(world.blocked, title):
+        raise refused(200001)
+
+
+def check_pace(world: World, channel: Channel) -> None:
+    """Whether the last message of the bot's is long enough ago for this channel."""
+    mine = [message.at for message in channel.messages.values() if message.author is world.app.bot]
+    since_s = (world.clock.now() - max(mine)).total_seconds() if mine else channel.slow_s
+    if since_s < channel.slow_s:
+        raise slowed(channel.slow_s - since_s)
 
 
 def check_components(components: list[Json]) -> None:
@@ -188,6 +209,12 @@ def check_components(components: list[Json]) -> None:
     for button in (item for item in found if item.get("type") == 2):
         if len(str(button.get("label") or "")) > 80 or not (button.get("label") or button.get("emoji")):
             raise invalid("components", "BASE_TYPE_BAD_LENGTH", "A label has 1 to 80 characters.")
+
+
+def _words(content: str, body: Json) -> str:
+    """All that is there to read in a body."""
+    embeds = body.get("embeds") or []
+    return "\n".join([content, *(f"{embed.get('title', '')}\n{embed.get('description', '')}" for embed in embeds)])
 
 
 def _only_hides_embeds(world: World, message: Message, body: Json) -> bool:

@@ -63,7 +63,7 @@ class Rest:
             return _json(429, body, too_many_headers(fault.ratelimit_s, fault.scope))
         if fault.error is not None:
             self._buckets.note(fault.error.status)
-            return _json(fault.error.status, fault.error.body)
+            return _json(fault.error.status, fault.error.body, fault.error.headers)
         return None
 
     async def _answer(self, request: web.Request, call: Call) -> web.Response:
@@ -87,7 +87,7 @@ class Rest:
             status, body = await found(call)
         except Refused as error:
             self._buckets.note(error.status)
-            return _json(error.status, error.body, headers)
+            return _json(error.status, error.body, headers | error.headers)
         return _json(status, body, headers) if status != 204 else web.Response(status=204, headers=headers)
 
 

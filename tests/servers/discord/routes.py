@@ -133,7 +133,7 @@ class Routes:
             "name": app.bot.name,
             "description": "",
             "icon": None,
-            "bot_public": False,
+            "bot_public": app.is_public,
             "bot_require_code_grant": False,
             "owner": user_json(app.bot),
             "verify_key": "0" * 64,
@@ -259,6 +259,7 @@ class Routes:
         if MessageFlag.HAS_THREAD in starter.flags:
             raise refused(160004)
         _check_thread(call.body)
+        posting.check_title(self._world, call.body["name"])
         bot = self._world.app.bot
         minutes = call.body.get("auto_archive_duration") or 1_440
         thread = self._world.thread(channel, call.body["name"], bot, starter=starter, minutes=minutes)
@@ -267,6 +268,7 @@ class Routes:
     async def _thread(self, call: Call) -> Answer:
         channel = self._channel_of(call)
         _check_thread(call.body)
+        posting.check_title(self._world, call.body["name"])
         bot = self._world.app.bot
         if channel.type is ChannelType.FORUM:
             self._need(channel, P.SEND_MESSAGES)

@@ -161,6 +161,7 @@ class Channel:
         parent: the channel of a thread.
         tags: names of a forum's tags; with `needs_tag` a post must carry one.
         members: who is in a thread or a direct conversation.
+        slow_s: the least time between two messages of the bot's (slow mode).
     """
 
     id: int
@@ -178,6 +179,7 @@ class Channel:
     needs_tag: bool = False
     tags: tuple[str, ...] = ()
     applied_tags: tuple[str, ...] = ()
+    slow_s: float = 0.0
     messages: dict[int, Message] = field(default_factory=dict)
     typing: int = 0
     """How often the bot let its typing be seen."""

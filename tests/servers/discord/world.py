@@ -65,11 +65,13 @@ class Application:
         intents: the privileged intents that are switched on.
         commands: guild id (0: everywhere) -> registered commands.
         syncs: each registration, in order.
+        is_public: anybody may let it into a server of theirs ("Public Bot").
     """
 
     id: int
     bot: User
     token: str
+    is_public: bool = False
     intents: Intent = Intent.MESSAGE_CONTENT
     commands: dict[int, list[Json]] = field(default_factory=dict)
     syncs: list[tuple[int, list[Json]]] = field(default_factory=list)
@@ -93,7 +95,9 @@ class World:
         self.tell: Callable[[Happening], None] = lambda happening: None
         self.url = ""
         self.blocked = ""
-        """What automatic moderation lets stand in no server."""
+        """A pattern of what automatic moderation lets stand in no server, be it a text or the name of a thread."""
+        self.harmful = ""
+        """A pattern of what the filter of harmful links lets stand in no server."""
         bot = self.user("Frontdesk", bot=True)
         self.app = Application(id=bot.id, bot=bot, token=token)
 

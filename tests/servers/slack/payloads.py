@@ -309,6 +309,7 @@ def member_json(member: Member, email: str = "") -> Json:
         "is_bot": bool(member.bot_id),
         "is_app_user": False,
         "is_stranger": member.stranger,
+        "is_admin": member.leads,
         "is_restricted": False,
         "is_ultra_restricted": False,
         "deleted": False,

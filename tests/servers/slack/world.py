@@ -37,6 +37,7 @@ class Member:
     Args:
         enterprise: the id of the Enterprise Grid of a member whose organisation is one.
         stranger: knows nobody here (`is_stranger`): shares no channel with the home workspace.
+        leads: an admin of the own workspace.
         bot_id: for the user of an app.
     """
 
@@ -45,6 +46,7 @@ class Member:
     team: str
     enterprise: str = ""
     stranger: bool = False
+    leads: bool = False
     bot_id: str = ""
     app_id: str = ""
 

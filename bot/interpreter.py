@@ -1,0 +1,59 @@
+"""Says the fixed sentences in the customer's language: that of the channel's rules, else of their last words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.channels import ChannelBook
+from bot.conversation import Turn, UserTurn
+from bot.errors import Transient
+from bot.german import GERMAN
+from bot.languages import Language, heard, named
+from bot.messages import ThreadKey
+from bot.ports import Mailbox
+
+TABLES: Mapping[Language, Mapping[str, str]] = {Language.GERMAN: GERMAN}
+"""English is the key; a language more is one table more."""
+
+
+def spoken(sentence: str, language: Language | None) -> str:
+    """A fixed sentence in this language, in English where it has none; any other text as it is. Pure."""
+    table = TABLES.get(language) if language else None
+    return table.get(sentence, sentence) if table else sentence
+
+
+def last_heard(turns: Sequence[Turn]) -> Language | None:
+    """The language of the last words of a customer that tell it. Pure."""
+    said = (turn.text for turn in reversed(turns) if isinstance(turn, UserTurn) and not turn.author.is_staff)
+    return next((language for text in said if (language := heard(text)) is not None), None)
+
+
+class Interpreter:
+    """Knows in which language to speak in a thread.
+
+    Args:
+        mailbox: whose records are looked at when nobody says what was said.
+    """
+
+    def __init__(self, channels: ChannelBook, mailbox: Mailbox) -> None:
+        self._channels = channels
+        self._mailbox = mailbox
+
+    async def words(self, thread: ThreadKey, sentence: str, turns: Callable[[], Sequence[Turn]] | None = None) -> str:
+        """A fixed sentence as it is said in this thread; any other text as it is. Never fails: it may be an apology.
+
+        Args:
+            turns: what was said there, when that is at hand.
+        """
+        if not any(sentence in table for table in TABLES.values()):
+            return sentence
+        try:
+            rules = await self._channels.rules(thread)
+            if rules.language:
+                return spoken(sentence, named(rules.language))
+            if turns is not None:
+                return spoken(sentence, last_heard(turns()))
+            kept = [*(await self._mailbox.load(thread)).entries, *await self._mailbox.inbox(thread)]
+        except Transient:
+            return sentence
+        return spoken(sentence, last_heard([entry.turn for entry in kept]))
