@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from PIL import Image
@@ -89,17 +89,18 @@ async def test_a_file_that_is_too_large_is_refused_at_the_door(
 
 @pytest.mark.behaviour("images.clean")
 @pytest.mark.parametrize(
-    ("name", "data", "size"),
+    ("name", "make", "size"),
     [
-        ("photo.jpg", pictures.phone_photo(), (120, 200)),
-        ("moving.gif", pictures.animation(), (60, 40)),
-        ("wrong-name.exe", pictures.png(300, 200), (300, 200)),
-        ("big.webp", pictures.encoded(pictures.noise(3000, 1500), "WEBP", quality=30), (2048, 1024)),
+        ("photo.jpg", pictures.phone_photo, (120, 200)),
+        ("moving.gif", pictures.animation, (60, 40)),
+        ("wrong-name.exe", lambda: pictures.png(300, 200), (300, 200)),
+        ("big.webp", lambda: pictures.encoded(pictures.noise(3000, 1500), "WEBP", quality=30), (2048, 1024)),
     ],
 )
 async def test_nothing_but_a_fresh_picture_without_metadata_reaches_the_vision_model(
-    name: str, data: bytes, size: tuple[int, int], stage: WebStage, model: ScriptedModel
+    name: str, make: Callable[[], bytes], size: tuple[int, int], stage: WebStage, model: ScriptedModel
 ) -> None:
+    data = make()
     model.plays(reads_attachment, relays())
     model.sees(reads(RECEIPT))
     await stage.say("help me make sense of this", files=((name, data),))

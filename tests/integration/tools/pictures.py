@@ -27,10 +27,14 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def bomb(width: int = 40_000, height: int = 40_000) -> bytes:
-    """A small PNG that is honest about an enormous size: all its rows are black."""
-    row = b"\0" + b"\0" * ((width + 7) // 8)
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    """A small PNG that is honest about an enormous size: all its rows are black, and packed a thousand at a time."""
+    thousands, rest = divmod(height, 1_000)
+    assert rest == 0
+    size = 1_000 * (1 + (width + 7) // 8)
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(b"\0" * size) + packer.flush(zlib.Z_FULL_FLUSH)
+    adler = struct.pack(">HH", thousands * size % 65_521, 1)
+    rows = b"\x78\xda" + packed * thousands + b"\x03\0" + adler
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
 
