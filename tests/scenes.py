@@ -19,6 +19,16 @@ CUSTOMER, OTHER, COLLEAGUE = "customer", "other", "colleague"
 """Who plays: two customers of different organisations, and somebody who works here."""
 
 
+class Sent(Protocol):
+    """A message that was written."""
+
+    async def edit(self, text: str) -> None:
+        """Give it another text."""
+
+    async def delete(self) -> None:
+        """Take it back."""
+
+
 class Company(Stage, Protocol):
     """What a scene needs of a platform beside what a `Stage` has; `by` is one of the players."""
 
@@ -38,6 +48,22 @@ class Company(Stage, Protocol):
         """Wait until these words stand on a card of the team's."""
 
 
+class Changeable(Company, Protocol):
+    """A stage on which what was written can be changed, and an answer stopped."""
+
+    async def write(self, text: str) -> Sent:
+        """Write a message of the customer's that may be changed later."""
+
+    async def stop(self) -> None:
+        """Have the customer stop the answer that is being written."""
+
+    async def shown(self, words: str) -> None:
+        """Wait until these words of an answer can be read."""
+
+    def answers(self) -> list[str]:
+        """Every answer that can be read, oldest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """What one person does and what must come of it.
@@ -52,6 +78,7 @@ class Move:
         model: what the model answers, one script a request; without any, nobody may be answered.
         answer: words of the answer.
         lacks: words that must not be in it.
+        knows: words that stand in the last request to the model.
         results: words of the last call's result.
         told: words that the person alone is told.
         said: words of the desk's own that all read.
@@ -68,6 +95,7 @@ class Move:
     model: tuple[Script, ...] = ()
     answer: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    knows: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     told: str = ""
     said: str = ""
@@ -169,6 +197,7 @@ SCENES: tuple[Scene, ...] = (
                 card=("handed back",),
                 mode=Mode.BOT,
                 model=(says("A new sled is on its way."),),
+                knows=("I want a human", "I sent a new sled."),
                 answer=("A new sled is on its way.",),
             ),
             Move(

@@ -7,7 +7,6 @@ import base64
 import binascii
 import io
 import logging
-import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,9 @@ from bot.standin.protocol import BadRequest
 IMAGE_LIMIT_BYTES = 20 * 1024 * 1024
 PIXEL_LIMIT = 40_000_000
 _SIDE_LIMIT = 2_000
-_THREADS = min(2, os.cpu_count() or 1)
+_THREADS = 1
+"""The engine's threads wait for each other by spinning: a second one costs twice the processor for little time."""
+
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,(?P<data>[A-Za-z0-9+/=\s]+)\Z")
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _MARGIN = 24

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -15,25 +14,9 @@ from bot.store.client import Connections
 from bot.store.forgetting import RedisForgetting
 from bot.store.mailbox import RedisMailbox
 from bot.store.rates import RedisCounts
-from tests.servers.redis import cluster_url
 from tests.talk import a_thread, said
 
 PARTITIONS = 4
-
-
-@pytest.fixture(params=("one", "cluster"))
-def address(request: pytest.FixtureRequest) -> str:
-    """The test runs once on each."""
-    if request.param == "cluster":
-        return cluster_url(request.getfixturevalue("redis_cluster"))
-    return str(request.getfixturevalue("redis_url"))
-
-
-@pytest.fixture
-async def connections(address: str) -> AsyncIterator[Connections]:
-    connections = Connections(address)
-    yield connections
-    await connections.aclose()
 
 
 @pytest.mark.behaviour("limits.shared")

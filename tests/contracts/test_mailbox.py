@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,30 +17,9 @@ from bot.store.client import Connections, information
 from bot.store.guard import guard_memory, keep_partitions, refuse_unsafe
 from bot.store.keys import Partition, partition_of
 from bot.store.mailbox import Limits, RedisMailbox
-from tests.servers.redis import cluster_url
 from tests.talk import ADA, ANN, BEN, a_thread, answered, resulted, said
 
 LEASE_S = 0.2
-
-
-@pytest.fixture(params=["one", pytest.param("cluster", marks=pytest.mark.behaviour("machines.cluster"))])
-def kind(request: pytest.FixtureRequest) -> str:
-    """The test runs once on each."""
-    return str(request.param)
-
-
-@pytest.fixture
-def address(kind: str, request: pytest.FixtureRequest) -> str:
-    if kind == "cluster":
-        return cluster_url(request.getfixturevalue("redis_cluster"))
-    return str(request.getfixturevalue("redis_url"))
-
-
-@pytest.fixture
-async def connections(address: str) -> AsyncIterator[Connections]:
-    connections = Connections(address)
-    yield connections
-    await connections.aclose()
 
 
 @pytest.fixture

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.store.client import Connections
 from bot.store.shared_state import RedisSharedState
-from tests.servers.redis import cluster_url
-
-
-@pytest.fixture(params=["one", pytest.param("cluster", marks=pytest.mark.behaviour("machines.cluster"))])
-def address(request: pytest.FixtureRequest) -> str:
-    """The test runs once on each."""
-    if request.param == "cluster":
-        return cluster_url(request.getfixturevalue("redis_cluster"))
-    return str(request.getfixturevalue("redis_url"))
-
-
-@pytest.fixture
-async def connections(address: str) -> AsyncIterator[Connections]:
-    connections = Connections(address)
-    yield connections
-    await connections.aclose()
 
 
 @pytest.fixture

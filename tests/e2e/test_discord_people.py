@@ -11,14 +11,14 @@ import pytest
 
 from adapters.discord.questions import NOT_HERE
 from bot.admin import COMMANDS
-from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, Turn, UserTurn
+from bot.conversation import AssistantTurn, NoteTurn, StaffTurn, Turn, UserTurn
 from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
 from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, held_after, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
-from tests.servers.openai import ScriptedModel, calls, held, says, waits
+from tests.servers.openai import ScriptedModel, calls, held, says
 from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, as_read, discord_stage
-from tests.stages.play import WAIT_S, assert_whole, record, results_of
+from tests.stages.play import WAIT_S, record
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
 
@@ -29,24 +29,6 @@ async def stage(variables: dict[str, str]) -> AsyncIterator[DiscordStage]:
         yield stage
 
 
-async def verified(stage: DiscordStage, model: ScriptedModel) -> None:
-    """Ada proves to be john_doe."""
-    model.plays(calls(TICKET), says("There is a form for you."), calls(TICKET), says("It is Open: Billing Query."))
-    await stage.say("status of 12345 please")
-    await stage.answer()
-    assert "verified as john_doe" in await stage.fill({"username": "john_doe", "api_key": "key"})
-    assert "Billing Query" in await stage.answer()
-
-
-async def inbox_reads(stage: DiscordStage, *texts: str) -> None:
-    """Wait until these messages, and no others, wait for their turn."""
-    async with asyncio.timeout(WAIT_S):
-        while [
-            entry.turn.text for entry in await stage.app.mailbox.inbox(stage.thread) if isinstance(entry.turn, UserTurn)
-        ] != list(texts):
-            await asyncio.sleep(0.02)
-
-
 async def recorded(stage: DiscordStage, kind: type[Turn]) -> None:
     """Wait until the conversation has such a turn: a command does not wait for what was written before it."""
     async with asyncio.timeout(WAIT_S):
@@ -55,23 +37,6 @@ async def recorded(stage: DiscordStage, kind: type[Turn]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------- who is spoken to
-
-
-@pytest.mark.behaviour("people.other")
-async def test_somebody_else_in_the_thread_is_not_served_with_a_verification(
-    stage: DiscordStage, model: ScriptedModel
-) -> None:
-    await verified(stage, model)
-    model.plays(calls(TICKET), says("I cannot tell you."))
-    await stage.say("@Frontdesk and what's the status of 12345?", by=BEN)
-    await stage.answer()
-    refusal = results_of(await record(stage))[-1]
-    assert "verification_required" in refusal.content
-    assert "Billing" not in refusal.content
-    model.plays(calls(TICKET), says("Still open."))
-    await stage.say("and mine?")
-    await stage.answer()
-    assert "Billing Query" in results_of(await record(stage))[-1].content
 
 
 @pytest.mark.behaviour("people.form")
@@ -238,29 +203,6 @@ async def test_what_a_question_replies_to_comes_along(stage: DiscordStage, model
 # ------------------------------------------------------------------------------------------- many and changed messages
 
 
-@pytest.mark.behaviour("people.quick")
-async def test_quick_messages_are_answered_together_and_a_later_one_next(
-    stage: DiscordStage, model: ScriptedModel
-) -> None:
-    first, joined = waits(says("never seen")), held("Both ", "at once.")
-    model.plays(first, joined, says("And the third."))
-    await stage.say("Order 123123")
-    await first.pause.reached.wait()
-    await stage.say("email santa@clau.se")
-    await stage.shown("Both")
-    assert [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"] == [
-        "Order 123123",
-        "email santa@clau.se",
-    ]
-    await stage.say("and a third")
-    for pause in joined.pauses:
-        pause.release()
-    assert await stage.answer() == "Both at once."
-    assert await stage.answer() == "And the third."
-    assert stage.answers() == ["Both at once.", "And the third."]
-    first.pause.release()
-
-
 @pytest.mark.behaviour("people.twice")
 async def test_a_message_that_is_told_twice_is_answered_once(stage: DiscordStage, model: ScriptedModel) -> None:
     model.plays(says("Hello!"), says("Bye!"))
@@ -276,42 +218,6 @@ async def test_a_message_that_is_told_twice_is_answered_once(stage: DiscordStage
     assert [turn.text for turn in await record(stage) if isinstance(turn, UserTurn)] == ["Hi", "Bye"]
 
 
-@pytest.mark.behaviour("people.edit")
-async def test_an_edit_before_the_turn_gives_one_answer_to_the_new_text(
-    stage: DiscordStage, model: ScriptedModel
-) -> None:
-    running = held("Hello ", "there.")
-    model.plays(running, says("Answer to the edited one."))
-    await stage.say("Hi")
-    await stage.shown("Hello")
-    sent = await stage.write("my ordr is 123")
-    gone = await stage.write("and forget this")
-    stage.me.delete(gone)
-    stage.me.edit(sent, "my order is 123123")  # the last of them to be taken, so that what is waited for ends them all
-    await inbox_reads(stage, "my order is 123123")
-    for pause in running.pauses:
-        pause.release()
-    await stage.answer()
-    assert await stage.answer() == "Answer to the edited one."
-    assert model.requests[1].last_user == "my order is 123123"
-    assert not any("forget this" in str(request.messages) for request in model.requests)
-
-
-@pytest.mark.behaviour("people.delete")
-async def test_a_message_deleted_later_is_forgotten(stage: DiscordStage, model: ScriptedModel) -> None:
-    model.plays(says("Noted."), says("Tell me more."), says("I do not know."))
-    await stage.say("hello")
-    await stage.answer()
-    sent = await stage.write("my number is 555-0100")
-    await stage.answer()
-    stage.me.delete(sent)
-    model.forget_prefix()
-    await stage.say("what did I say?")
-    await stage.answer()
-    assert "555-0100" not in str(model.requests[2].messages)
-    assert len(stage.answers()) == 3
-
-
 @pytest.mark.behaviour("people.delete")
 async def test_messages_that_a_moderator_sweeps_away_are_forgotten(stage: DiscordStage, model: ScriptedModel) -> None:
     model.plays(says("Noted."), says("Tell me more."), says("I do not know."))
@@ -324,23 +230,6 @@ async def test_messages_that_a_moderator_sweeps_away_are_forgotten(stage: Discor
     await stage.say("what did I say?")
     await stage.answer()
     assert "555-0100" not in str(model.requests[2].messages)
-
-
-@pytest.mark.behaviour("people.edit")
-async def test_an_edit_after_the_answer_is_a_note_and_no_second_answer(
-    stage: DiscordStage, model: ScriptedModel
-) -> None:
-    model.plays(says("Hello."), says("Noted."), says("You said blue."))
-    await stage.say("Hi")
-    await stage.answer()
-    sent = await stage.write("the red one")
-    await stage.answer()
-    stage.me.edit(sent, "the blue one")
-    await stage.say("which one did I say?")
-    assert await stage.answer() == "You said blue."
-    (note,) = [turn for turn in await record(stage) if isinstance(turn, NoteTurn)]
-    assert note.note is Note.EDITED
-    assert "the blue one" in str(model.requests[2].messages)
 
 
 @pytest.mark.behaviour("people.edit")
@@ -633,55 +522,6 @@ async def test_who_is_not_content_may_say_why_and_need_not(
     stranger = await stage.town.people[BEN].press_id(answer, down).answered()
     assert stranger.modal is None
     assert votes() == [(1, -1, "it did not say when")]
-
-
-@pytest.mark.behaviour("people.stop")
-async def test_a_stopped_turn_keeps_what_was_said_and_a_valid_record(stage: DiscordStage, model: ScriptedModel) -> None:
-    running = held("A long ", "story.")
-    model.plays(running, says("Fine."))
-    await stage.say("tell me a story")
-    await stage.shown("A long")
-    writing = await stage.server.until(lambda: [m for m in stage.me.sees(stage.place) if m.buttons])
-    await stage.me.press(writing[-1], "Stop").answered()
-    stopped = await stage.answer()
-    assert stopped.startswith("A long")
-    assert "Stopped" in stopped
-    assert "story." not in stopped
-    await stage.say("thanks")
-    assert await stage.answer() == "Fine."
-    assert_whole(await record(stage))
-
-
-@pytest.mark.behaviour("people.human")
-async def test_a_human_takes_over_answers_and_hands_back(stage: DiscordStage, model: ScriptedModel) -> None:
-    robin = stage.town.people[ROBIN]
-    model.plays(calls(("hand_over_to_human", {"reason": "asked for a human"})), says("A colleague will be here soon."))
-    await stage.say("I want a human")
-    assert await stage.answer() == "A colleague will be here soon."
-    await stage.server.until(lambda: stage.server.answers(stage.town.team) or stage.town.team.messages)
-    await stage.say("anybody?")
-    await stage.say("Hello, Robin here. I sent a new sled.", by=ROBIN)
-    await recorded(stage, StaffTurn)
-    assert "Handed back" in await robin.command(stage.place, "support", **_support(stage, "handback")).says()
-    model.plays(says("Robin sent you a new sled."))
-    await stage.say("so what happens next?")
-    assert await stage.answer() == "Robin sent you a new sled."
-    assert len(model.requests) == 3
-    turns = await record(stage)
-    assert [turn.text for turn in turns if isinstance(turn, StaffTurn)] == ["Hello, Robin here. I sent a new sled."]
-    assert "I sent a new sled" in str(model.requests[2].messages)
-    assert_whole(turns)
-
-
-@pytest.mark.behaviour("people.staff_only")
-async def test_a_customer_cannot_give_commands(stage: DiscordStage, model: ScriptedModel) -> None:
-    model.plays(says("Hello!"), says("Still me."))
-    await stage.say("Hi")
-    await stage.answer()
-    told = await stage.me.command(stage.place, "support", **_support(stage, "takeover")).says()
-    assert "Only people who work here" in told
-    await stage.say("still there?")
-    assert await stage.answer() == "Still me."
 
 
 @pytest.mark.behaviour("people.staff_only")

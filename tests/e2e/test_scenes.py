@@ -70,6 +70,9 @@ async def play(stage: Company, move: Move, model: ScriptedModel) -> None:
         answer = await stage.answer()
         assert [word for word in move.answer if word not in answer] == [], answer
         assert [word for word in move.lacks if word in answer] == [], answer
+    if move.knows:
+        known = str(model.requests[-1].messages)
+        assert [word for word in move.knows if word not in known] == [], known
     if move.results:
         last = results_of(await record(stage))[-1].content
         assert [word for word in move.results if word not in last] == [], last

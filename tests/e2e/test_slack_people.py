@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from bot.conversation import StaffTurn, UserTurn
-from tests.servers.openai import ScriptedModel, held, says, waits
+from tests.servers.openai import ScriptedModel, held, says
 from tests.servers.slack import BEN, OTHER_BOT, ROBIN, SHARED
 from tests.stages.play import record
 from tests.stages.slack import SlackStage, slack_stage
@@ -132,27 +132,6 @@ async def test_other_bots_and_our_own_messages_are_never_answered(stage: SlackSt
     assert await stage.answer() == "Bye!"
     assert len(model.requests) == 2
     assert len(spoken(await record(stage))) == 2
-
-
-@pytest.mark.behaviour("slack.quick")
-async def test_quick_messages_are_answered_together_and_a_later_one_next(
-    stage: SlackStage, model: ScriptedModel
-) -> None:
-    first, joined = waits(says("never seen")), held("Both of them are answered ", "at once.")
-    model.plays(first, joined, says("And the third."))
-    await stage.write("Order 123123")
-    await first.pause.reached.wait()
-    await stage.write("email santa@clau.se")
-    await stage.slack.shows(SHARED, stage.root, "Both of them")
-    said = [m["content"].partition("\n")[2] for m in model.requests[1].messages if m["role"] == "user"]
-    assert [text.removeprefix("@Frontdesk ") for text in said] == ["Order 123123", "email santa@clau.se"]
-    await stage.write("and a third")
-    for pause in joined.pauses:
-        pause.release()
-    await stage.slack.shows(SHARED, stage.root, "And the third.")
-    await stage.settled()
-    assert stage.shown() == ["Both of them are answered at once.", "And the third."]
-    first.pause.release()
 
 
 @pytest.mark.behaviour("slack.order")

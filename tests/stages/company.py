@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.app import App
@@ -72,6 +73,21 @@ class WebCompany:
 
         await self._stage.until(shown)
 
+    async def write(self, text: str) -> PageMessage:
+        return PageMessage(self._stage, (await self._stage.post(text))["id"])
+
+    async def stop(self) -> None:
+        await self._stage.request("POST", "stop")
+
+    async def shown(self, words: str) -> None:
+        async def seen() -> bool:
+            return any(words in text for text in (self._stage.live, *self._stage.answers()))
+
+        await self._stage.until(seen)
+
+    def answers(self) -> list[str]:
+        return self._stage.answers()
+
     async def card(self, words: str) -> None:
         if self._team is None:
             self._team = await self._stack.enter_async_context(page_stage(self.app.url, self._stage.root, reads=ROBIN))
@@ -81,6 +97,20 @@ class WebCompany:
             return any(item["kind"] == "card" and words in item["title"] + item["text"] for item in team.items.values())
 
         await team.until(shown)
+
+
+@dataclass(frozen=True)
+class PageMessage:
+    """A message on the page."""
+
+    stage: WebStage
+    id: str
+
+    async def edit(self, text: str) -> None:
+        await self.stage.request("PATCH", f"messages/{self.id}", json={"text": text})
+
+    async def delete(self) -> None:
+        await self.stage.request("DELETE", f"messages/{self.id}")
 
 
 class SquareCompany:
@@ -200,6 +230,35 @@ class DiscordCompany:
 
         await self._stage.server.until(shown)
 
+    async def write(self, text: str) -> DiscordMessage:
+        return DiscordMessage(self._stage, await self._stage.write(text))
+
+    async def stop(self) -> None:
+        writing = await self._stage.server.until(
+            lambda: [m for m in self._stage.me.sees(self._stage.place) if m.buttons]
+        )
+        await self._stage.me.press(writing[-1], "Stop").answered()
+
+    async def shown(self, words: str) -> None:
+        await self._stage.shown(words)
+
+    def answers(self) -> list[str]:
+        return self._stage.answers()
+
+
+@dataclass(frozen=True)
+class DiscordMessage:
+    """A message on Discord, which tells of changes in the order in which they are made."""
+
+    stage: DiscordStage
+    message: Message
+
+    async def edit(self, text: str) -> None:
+        self.stage.me.edit(self.message, text)
+
+    async def delete(self) -> None:
+        self.stage.me.delete(self.message)
+
 
 class SlackCompany:
     """Slack: people of three organisations in a thread of a shared channel, and the team's channel."""
@@ -263,6 +322,20 @@ class SlackCompany:
         history = self._stage.slack.world.history
         await self._stage.slack.until(lambda: any(words in message.shown for message in history(TEAM)))
 
+    async def write(self, text: str) -> SlackMessage:
+        return SlackMessage(self._stage, (await self._stage.write(text)).message)
+
+    async def stop(self) -> None:
+        # Slack itself closes the stream of a session that was stopped.
+        self._stage.slack.may_refuse.add("message_not_in_streaming_state")
+        assert (await self._stage.person().stop(self._stage.channel, self._stage.root)).acknowledged
+
+    async def shown(self, words: str) -> None:
+        await self._stage.slack.shows(self._stage.channel, self._stage.root, words)
+
+    def answers(self) -> list[str]:
+        return self._stage.shown()
+
     async def _told(self, person: Somebody, act: Awaitable[object]) -> str:
         """What the person alone reads after they did something."""
 
@@ -273,6 +346,20 @@ class SlackCompany:
         await act
         await self._stage.slack.until(lambda: len(read()) > before)
         return " ".join(read()[before:])
+
+
+@dataclass(frozen=True)
+class SlackMessage:
+    """A message on Slack."""
+
+    stage: SlackStage
+    message: Message_
+
+    async def edit(self, text: str) -> None:
+        assert (await self.stage.person().edit(self.message, text)).acknowledged
+
+    async def delete(self) -> None:
+        assert (await self.stage.person().delete(self.message)).acknowledged
 
 
 @asynccontextmanager
