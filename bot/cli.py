@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -35,6 +35,7 @@ from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import ConfigError, Transient
 from bot.messages import PersonRef, ThreadKey
 from bot.observe import configure_logging
+from bot.pauses import OPERATOR
 from bot.ports import Mailbox
 from bot.questions import SEVERAL, read_questions
 from bot.replay import render, requests
@@ -268,7 +269,7 @@ def forget(
         if who.platform not in PLATFORMS:
             raise ConfigError(f"--person: {who.platform[:40]!r} is no platform; it is one of {_listed(PLATFORMS)}.")
         left = there = 0
-        async with open_memory(settings) as stores:
+        async with open_desk(settings) as desk, open_memory(settings) as stores:
             for name, store in stores.items():
                 erased = await store.forget(who)
                 there += sum(erased.values())
@@ -278,6 +279,10 @@ def forget(
                     kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
                     _say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
                     left += 0 if place == "audit" else searched.found
+            target = f"one person on {who.platform}"  # the audit is kept for ever, and a name is not to be
+            await desk.record_audit(
+                settings.tenant_of(who.space), actor=OPERATOR, action="forget", target=target, result=f"{there} erased"
+            )
         if left:
             _say("Something is left. Was the person writing at this moment? Run it again.", err=True)
             raise typer.Exit(1)
@@ -290,50 +295,53 @@ def forget(
 def list_letters() -> None:
     """Print them, oldest first."""
 
-    async def work(mailbox: Mailbox) -> None:
-        found = await mailbox.dead_letters()
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_mailbox(settings) as mailbox:
+            found = await mailbox.dead_letters()
         for letter in found:
-            _say(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S} UTC  {letter.reason}  {letter.thread} turn {letter.turn}")
+            at = f"{letter.at:%Y-%m-%d %H:%M:%S} UTC"
+            _say(f"{letter.id}  {at}  {letter.reason}  {letter.thread} turn {letter.turn}")
         if not found:
             _say("There are no dead letters.")
 
-    _with_mailbox(work)
+    _main(work, quiet=True)
 
 
 @letters.command("retry")
 def retry_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
     """Have them answered, once."""
-    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.retry, "is due again"))
+    _each(letter_ids, "retry", lambda mailbox: mailbox.retry, "is due again")
 
 
 @letters.command("drop")
 def drop_letters(letter_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Or the word `all`.")]) -> None:
     """Throw them away; what people wrote stays on the record."""
-    _with_mailbox(lambda mailbox: _each(mailbox, letter_ids, mailbox.drop, "is dropped"))
+    _each(letter_ids, "drop", lambda mailbox: mailbox.drop, "is dropped")
 
 
-async def _each(
-    mailbox: Mailbox, letter_ids: list[str], act: Callable[[str], Coroutine[Any, Any, bool]], done: str
+def _each(
+    letter_ids: list[str], verb: str, way: Callable[[Mailbox], Callable[[str], Awaitable[bool]]], done: str
 ) -> None:
-    if letter_ids == ["all"]:
-        letter_ids = [letter.id for letter in await mailbox.dead_letters()]
-        if not letter_ids:
-            _say("There are no dead letters.")
-    missing = 0
-    for letter_id in letter_ids:
-        there = await act(letter_id)
-        _say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
-        missing += not there
-    if missing:
-        raise typer.Exit(1)
+    """Do it to each; what was done is on the audit, as what admins order is."""
 
+    async def work(settings: Settings, _: Mapping[str, str]) -> None:
+        async with open_desk(settings) as desk, open_mailbox(settings) as mailbox:
+            threads = {letter.id: letter.thread for letter in await mailbox.dead_letters()}
+            chosen = list(threads) if letter_ids == ["all"] else letter_ids
+            if not chosen:
+                _say("There are no dead letters.")
+            missing = 0
+            for letter_id in chosen:
+                there = await way(mailbox)(letter_id)
+                _say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
+                missing += not there
+                if there and (thread := threads.get(letter_id)) is not None:
+                    tenant, action = settings.tenant_of(thread.space), f"dead-letters {verb} {letter_id}"
+                    await desk.record_audit(tenant, actor=OPERATOR, action=action, target=str(thread), result="done")
+        if missing:
+            raise typer.Exit(1)
 
-def _with_mailbox(work: Callable[[Mailbox], Coroutine[Any, Any, None]]) -> None:
-    async def open_and_work(settings: Settings, _: Mapping[str, str]) -> None:
-        async with open_mailbox(settings) as mailbox:
-            await work(mailbox)
-
-    _main(open_and_work, quiet=True)
+    _main(work, quiet=True)
 
 
 def _of(settings: Settings, tenant: str | None) -> str:
