@@ -64,7 +64,7 @@ class Command:
 
     Args:
         usage: what may follow its name, as people read it.
-        help: what it is for.
+        help: what it is for; at most 75 characters, as menus show it.
         decide: from what followed its name.
         in_thread: it makes sense in a conversation alone.
     """
@@ -247,7 +247,7 @@ COMMANDS: dict[str, Command] = {
         in_thread=True,
     ),
     "pause": Command(
-        help="nobody is answered and all is kept: in this thread, this channel, everywhere",
+        help="nobody is answered here, or in the channel, or everywhere; all is kept",
         usage="[channel|everywhere]",
         decide=_pause,
     ),

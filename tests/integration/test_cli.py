@@ -112,6 +112,11 @@ async def test_dead_letters_are_listed_retried_and_dropped(
     assert (ran.status, "no such" in ran.out) == (1, True)
     ran = await frontdesk("dead-letters", "drop", second, folder=tmp_path, **variables)
     assert ran.status == 0
+    audit = await frontdesk("audit", folder=tmp_path, **variables)
+    assert [line.split("  ")[2:4] for line in audit.out.splitlines()] == [
+        ["operator", f"dead-letters retry {first}"],
+        ["operator", f"dead-letters drop {second}"],
+    ]
     for order in (("list",), ("retry", "all")):
         ran = await frontdesk("dead-letters", *order, folder=tmp_path, **variables)
         assert (ran.status, "no dead letters" in ran.out) == (0, True)

@@ -117,6 +117,7 @@ def test_in_a_channel_a_command_that_needs_a_conversation_says_how_to_use_it(nam
 def test_help_names_every_command() -> None:
     told = admin.decide("help", admin.Situation(actor=ANN, thread=CHANNEL)).told
     assert all(f"/support {name}" in told for name in admin.COMMANDS)
+    assert [name for name, command in admin.COMMANDS.items() if len(command.help) > 75] == []
 
 
 @pytest.mark.behaviour("desk.human")
