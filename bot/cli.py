@@ -249,24 +249,20 @@ def forget(
             who = PersonRef.parse(person)
         except ValueError:
             raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
-        left = known = 0
+        left = 0
         async with open_memory(settings) as stores:
             for name, store in stores.items():
                 erased = await store.forget(who)
-                known += sum(erased.values())
                 _say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
             for name, store in stores.items():
                 for place, searched in (await store.search(who)).items():
                     kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
                     _say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
                     left += 0 if place == "audit" else searched.found
-                    known += searched.found
         if left:
             _say("Something is left. Was the person writing at this moment? Run it again.", err=True)
             raise typer.Exit(1)
-        _say(
-            f"Nothing of {who} is left." if known else f"Nothing of {who} was here; is it the id as the log writes it?"
-        )
+        _say(f"Nothing of {who} is left.")
 
     _main(work, quiet=True)
 
@@ -302,8 +298,6 @@ async def _each(
 ) -> None:
     if letter_ids == ["all"]:
         letter_ids = [letter.id for letter in await mailbox.dead_letters()]
-        if not letter_ids:
-            _say("There are no dead letters.")
     missing = 0
     for letter_id in letter_ids:
         there = await act(letter_id)

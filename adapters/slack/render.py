@@ -273,17 +273,17 @@ def notice(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """Markdown as words on one line: emphasis and fences are gone, an escaped sign is that sign."""
-    linked = re.sub(r"(?<!\\)\[([^\]]*)\]\(([^)]*)\)", r"\1", text)
+    linked = re.sub(r"(?<!\\)\[([^\[\]]*)\]\(([^()]*)\)", r"\1", text)
     return " ".join(_MARKUP.sub(lambda found: found["sign"] or "", linked).split())
 
 
 _MARKUP = re.compile(
     r"\\(?P<sign>[!-/:-@\[-`{-~])"
-    r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^\s*[-|: ]+$"
-    r"|(?<!\w)[*_]+(?=\S)|(?<=\S)[*_]+(?!\w)",
+    r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^[-|: \t]+$"
+    r"|(?<![\w*])[*_]++(?=\S)|(?<=[^\s*_])[*_]++(?!\w)",
     re.MULTILINE,
 )
-"""Underscores and stars within a word are its own: `john_doe`."""
+"""Underscores and stars within a word are its own: `john_doe`. A run of signs is looked at once, however long it is."""
 
 
 def _button(action: str, label: str, value: str, *, style: str | None = None) -> Block:
