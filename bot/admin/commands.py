@@ -134,6 +134,8 @@ def _scoped(name: str, rest: str, situation: Situation, make: type[effects.Pause
         return Decision(effect=make(scope=scope))
     if not situation.is_in_thread:
         return Decision(told=f"{NEEDS_THREAD} Or say how far: `/support {name} channel`, `/support {name} everywhere`.")
+    if make is effects.Resume and situation.mode is Mode.HUMAN:
+        return Decision(effect=effects.HandBack())  # the customer knows of a colleague, and is told that they left
     if make is effects.Resume and situation.mode is Mode.BOT:
         return Decision(told="Frontdesk is not paused in this thread.")
     if make is effects.Pause and situation.mode is Mode.HUMAN:

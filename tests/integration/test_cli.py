@@ -171,11 +171,3 @@ async def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(tmp_
     ran = await frontdesk("slack-manifest", "--url", "support.example", folder=tmp_path)
     assert (ran.status, ran.out) == (2, "")
     assert "https://" in ran.err
-
-
-@pytest.mark.behaviour("forget.proof")
-async def test_forgetting_somebody_who_never_was_is_told_as_that(tmp_path: Path, redis_url: str) -> None:
-    variables = {"REDIS_URL": redis_url, "FRONTDESK_SECRET_KEY": "only-for-tests-0123456789"}
-    ran = await frontdesk("forget", "--person", "slack:T1:U1", folder=tmp_path, **variables)
-    assert ran.status == 0
-    assert ran.out.splitlines()[-1] == "Nothing of slack:T1:U1 was here; is it the id as the log writes it?"
