@@ -42,7 +42,9 @@ class MessageGate:
         over = self.budgets.too_many_messages(event.thread, event.author)
         if over is not None and _is_for_us(event) and await self.mailbox.mode(event.thread) is not Mode.HUMAN:
             EVENTS.labels(kind=type(event).__name__, verdict=Verdict.REFUSED).inc()
-            return Outcome(verdict=Verdict.REFUSED, text=await self._sentence(over))
+            # Who changes a message is told of it where the platform shows it; that uses up no sentence.
+            is_change = isinstance(event, MessageEdited)
+            return Outcome(verdict=Verdict.REFUSED, text=TOO_MANY_MESSAGES if is_change else await self._sentence(over))
         # Counted first: a hundred that come at once must not all find room for one more.
         self.budgets.take_message(event.thread, event.author)
         stored = False
