@@ -58,6 +58,9 @@ BACKOFF_S = (0.4, 0.8, 1.6)
 DELIVERY_S = 900.0
 """How long an answer that is committed is brought to a platform that cannot take it: an outage loses none."""
 
+UNDELIVERED = "undelivered"
+"""Why a turn was given back whose answer its platform could not take."""
+
 REDELIVER_S = 30.0
 """The longest rest between two tries of it."""
 
@@ -109,7 +112,7 @@ class TurnRun:
     async def run(self) -> None:
         """Bring the turn to an end, or give the thread back for another try."""
         lease = self._turn.lease
-        if lease.attempt > 1:
+        if lease.attempt > 1 and lease.fault != UNDELIVERED:
             TAKEOVERS.inc()
         spending, outcome = begin_spending(), "crashed"
         with self._services.tracer.within(tracing.INVOKE_AGENT, "frontdesk", self._traced()) as span:
@@ -369,8 +372,8 @@ class TurnRun:
             await stream.close(lease.committed)
         except Transient as failure:
             if self._may_deliver_later():
-                await self._mailbox.release(lease, delay_s=self._rest_s(failure))
-                return "undelivered"
+                await self._mailbox.release(lease, delay_s=self._rest_s(failure), fault=UNDELIVERED)
+                return UNDELIVERED
             return await self._undelivered("undeliverable")
         except Permanent as failure:
             log.error("reply_undeliverable", reason=failure.reason)
