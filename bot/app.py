@@ -46,7 +46,7 @@ from bot.prompt import Handbook, SystemPrompt, read_handbook
 from bot.retention import Retention
 from bot.safety import leaks
 from bot.sealing import AeadSealer
-from bot.secrets import Masking, Vault
+from bot.secrets import Masking, Vault, mask
 from bot.server import application, bind, is_loopback, serving
 from bot.services import Services
 from bot.standing import StandingOrders
@@ -544,6 +544,7 @@ def plug_in(
             channel_rules=channels.rules,
             waited=partial(waited, name),
             demo=is_demo,
+            mask=mask,
         )
         if (platform := make(environment, resources)) is not None:
             platforms[name] = platform

@@ -987,6 +987,7 @@ class Resources:
         channel_rules: what admins set for the channel of a thread.
         waited: told of every wait that the platform's rate limits ask for, in seconds.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
+        mask: takes secrets out of a text that an adapter keeps by itself, such as a file's name.
     """
 
     state: SharedState
@@ -997,3 +998,4 @@ class Resources:
     channel_rules: Callable[[ThreadKey], Awaitable[ChannelRules]]
     waited: Callable[[float], None] = lambda seconds: None
     demo: bool = False
+    mask: Callable[[str], str] = lambda text: text
