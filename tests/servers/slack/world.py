@@ -147,7 +147,8 @@ class StoredFile:
     """A file and how it is served.
 
     Args:
-        serves: `bytes`; `login` (302 to a sign-in page), `html` (the page with 200), `endless`, `gone` (404), `packed` (gzip),
+        serves: `bytes`; `login` (302 to a sign-in page), `html` (the page with 200), `endless`, `gone` (404),
+            `packed` (gzip),
             `elsewhere` (302 to another host), or `slow`.
     """
 
