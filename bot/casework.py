@@ -165,5 +165,6 @@ def _told(case: Case, tried: str) -> str:
     lines = [f"**Why:** {quoted(case.reason, 500)}"]
     if case.assignee and case.is_open:
         lines.append(f"**Assigned to:** {_colleague(case.assignee)}")
-    lines.append(f"**Organisation:** {quoted(case.person.organisation, 80) or 'unknown'}")
+    if case.person.organisation:
+        lines.append(f"**Organisation:** {quoted(case.person.organisation, 80)}")
     return "\n\n".join([*lines, tried] if tried else lines)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import typer
 
@@ -28,6 +27,7 @@ from bot.config import Settings
 from bot.demo import stand_in, with_handbook, with_stand_in
 from bot.errors import CONFIG_EXIT, ConfigError
 from bot.messages import PersonRef, ThreadKey
+from bot.pauses import OPERATOR
 from bot.ports import Mailbox
 from bot.questions import SEVERAL, read_questions
 from bot.replay import render, requests
@@ -182,22 +182,25 @@ async def forget(settings: Settings, _: Mapping[str, str], *, person: str) -> No
         raise ConfigError(f"--person: {person[:200]!r} is nobody; write PLATFORM:SPACE:ID.") from None
     if who.platform not in PLATFORMS:
         raise ConfigError(f"--person: {who.platform[:40]!r} is no platform; it is one of {_listed(PLATFORMS)}.")
-    left = known = 0
-    async with open_memory(settings) as stores:
+    left = there = 0
+    async with open_desk(settings) as desk, open_memory(settings) as stores:
         for name, store in stores.items():
             erased = await store.forget(who)
-            known += sum(erased.values())
+            there += sum(erased.values())
             say(f"{name}: erased " + ", ".join(f"{count} {what}" for what, count in erased.items()))
         for name, store in stores.items():
             for place, searched in (await store.search(who)).items():
                 kept = " (the audit cannot be changed, and stays)" if place == "audit" and searched.found else ""
                 say(f"{name}: looked at {searched.looked_at} in {place}, found {searched.found}{kept}")
                 left += 0 if place == "audit" else searched.found
-                known += searched.found
+        target = f"one person on {who.platform}"  # the audit is kept for ever, and a name is not to be
+        await desk.record_audit(
+            settings.tenant_of(who.space), actor=OPERATOR, action="forget", target=target, result=f"{there} erased"
+        )
     if left:
         say("Something is left. Was the person writing at this moment? Run it again.", err=True)
         raise typer.Exit(1)
-    say(f"Nothing of {who} is left." if known else f"Nothing of {who} was here; is it the id as the log writes it?")
+    say(f"Nothing of {who} is left." if there else f"Nothing of {who} was here; is it the id as the log writes it?")
 
 
 def _of(settings: Settings, tenant: str | None) -> str:
@@ -227,27 +230,34 @@ async def list_letters(settings: Settings, _: Mapping[str, str]) -> None:
 
 async def retry_letters(settings: Settings, _: Mapping[str, str], *, letter_ids: Sequence[str]) -> None:
     """Have them answered."""
-    async with open_mailbox(settings) as mailbox:
-        await _each(mailbox, letter_ids, mailbox.retry, "is due again")
+    await _each(settings, letter_ids, "retry", lambda mailbox: mailbox.retry, "is due again")
 
 
 async def drop_letters(settings: Settings, _: Mapping[str, str], *, letter_ids: Sequence[str]) -> None:
     """Throw them away."""
-    async with open_mailbox(settings) as mailbox:
-        await _each(mailbox, letter_ids, mailbox.drop, "is dropped")
+    await _each(settings, letter_ids, "drop", lambda mailbox: mailbox.drop, "is dropped")
 
 
 async def _each(
-    mailbox: Mailbox, letter_ids: Sequence[str], act: Callable[[str], Coroutine[Any, Any, bool]], done: str
+    settings: Settings,
+    letter_ids: Sequence[str],
+    verb: str,
+    way: Callable[[Mailbox], Callable[[str], Awaitable[bool]]],
+    done: str,
 ) -> None:
-    if list(letter_ids) == ["all"]:
-        letter_ids = [letter.id for letter in await mailbox.dead_letters()]
-        if not letter_ids:
+    """Do it to each; what was done is on the audit, as what admins order is."""
+    async with open_desk(settings) as desk, open_mailbox(settings) as mailbox:
+        threads = {letter.id: letter.thread for letter in await mailbox.dead_letters()}
+        chosen = list(threads) if list(letter_ids) == ["all"] else letter_ids
+        if not chosen:
             say("There are no dead letters.")
-    missing = 0
-    for letter_id in letter_ids:
-        there = await act(letter_id)
-        say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
-        missing += not there
+        missing = 0
+        for letter_id in chosen:
+            there = await way(mailbox)(letter_id)
+            say(f"{letter_id} {done}" if there else f"{letter_id}: there is no such dead letter")
+            missing += not there
+            if there and (thread := threads.get(letter_id)) is not None:
+                tenant, action = settings.tenant_of(thread.space), f"dead-letters {verb} {letter_id}"
+                await desk.record_audit(tenant, actor=OPERATOR, action=action, target=str(thread), result="done")
     if missing:
         raise typer.Exit(1)

@@ -34,6 +34,9 @@ BACKOFF_S = (0.4, 0.8, 1.6)
 DELIVERY_S = 900.0
 """How long an answer that is committed is brought to a platform that cannot take it: an outage loses none."""
 
+UNDELIVERED = "undelivered"
+"""Why a turn was given back whose answer its platform could not take."""
+
 REDELIVER_S = 30.0
 """The longest rest between two tries of it."""
 
@@ -109,8 +112,8 @@ class Ending:
             await stream.close(lease.committed)
         except Transient as failure:
             if self._may_deliver_later():
-                await self._mailbox.release(lease, delay_s=self._rest_s(failure))
-                return "undelivered"
+                await self._mailbox.release(lease, delay_s=self._rest_s(failure), fault=UNDELIVERED)
+                return UNDELIVERED
             return await self._undelivered("undeliverable")
         except Permanent as failure:
             log.error("reply_undeliverable", reason=failure.reason)

@@ -44,7 +44,9 @@ class MessageGate:
         over = self.budgets.too_many_messages(event.thread, event.author)
         if over is not None and _is_for_us(event) and await self.mailbox.mode(event.thread) is not Mode.HUMAN:
             EVENTS.labels(kind=type(event).__name__, verdict=Verdict.REFUSED).inc()
-            return Outcome(verdict=Verdict.REFUSED, text=spoken(await self._sentence(over), heard(event.text)))
+            # Who changes a message is told of it where the platform shows it; that uses up no sentence.
+            sentence = TOO_MANY_MESSAGES if isinstance(event, MessageEdited) else await self._sentence(over)
+            return Outcome(verdict=Verdict.REFUSED, text=spoken(sentence, heard(event.text)))
         # Counted first: a hundred that come at once must not all find room for one more.
         self.budgets.take_message(event.thread, event.author)
         stored = False

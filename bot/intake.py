@@ -132,7 +132,8 @@ class IntakeDesk:
         person = person_ref(event.thread, event.author.id)
         if event.author.is_staff or (block := self._standing.block_of(person)) is None:
             return None
-        if await self._standing.first_refusal(person, block):
+        is_told = not isinstance(event, MessageEdited | StopRequested)  # nobody is answered who changes or stops
+        if is_told and await self._standing.first_refusal(person, block):
             language = heard(event.text) if isinstance(event, IncomingMessage) else None
             return Outcome(verdict=Verdict.REFUSED, text=spoken(BLOCKED, language))
         return Outcome(verdict=Verdict.IGNORED)

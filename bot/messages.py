@@ -148,7 +148,7 @@ class IncomingMessage(Incoming):
 
     Args:
         message_id: the platform's id of the message, unique in the thread.
-        opens: this message may begin a conversation without a mention (a DM, a configured forum, the web page).
+        opens: this message may begin a conversation without a mention (a DM, the web page).
         mentions_bot: the bot is mentioned, or the message replies to one of its own.
         mentions_people: it mentions or replies to another human.
     """

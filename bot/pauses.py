@@ -9,7 +9,8 @@ from bot.messages import Audience, Person, ThreadKey
 from bot.ports import Desk, Mailbox
 from bot.standing import EVERYTHING, StandingOrders
 
-_OPERATOR = "operator"
+OPERATOR = "operator"
+"""Who is on the audit for what was ordered on the command line."""
 
 
 class Switch:
@@ -34,7 +35,7 @@ class Switch:
 
     async def _audit(self, action: str, result: str) -> None:
         await self._desk.record_audit(
-            "default", actor=_OPERATOR, action=action, target="every thread of every tenant", result=result
+            "default", actor=OPERATOR, action=action, target="every thread of every tenant", result=result
         )
 
 

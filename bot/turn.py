@@ -21,7 +21,7 @@ from bot.budget import Spending, begin_spending
 from bot.calls import Calls
 from bot.claimed import ClaimedTurn
 from bot.conversation import AssistantTurn, Note
-from bot.ending import Ending
+from bot.ending import UNDELIVERED, Ending
 from bot.errors import LeaseLost, Permanent, Transient
 from bot.hold import Hold
 from bot.interrupts import ORDERED, Interrupt, by_standing_order
@@ -66,7 +66,7 @@ class TurnRun:
     async def run(self) -> None:
         """Bring the turn to an end, or give the thread back for another try."""
         lease = self._turn.lease
-        if lease.attempt > 1:
+        if lease.attempt > 1 and lease.fault != UNDELIVERED:
             TAKEOVERS.inc()
         spending, outcome = begin_spending(), "crashed"
         with self._services.tracer.within(tracing.INVOKE_AGENT, "frontdesk", self._traced()) as span:

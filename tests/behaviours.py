@@ -169,6 +169,9 @@ ACCEPTANCE = (
     Behaviour(
         "acceptance.attachments", "What is no receipt gets its own honest sentence, one kind by one.", "acceptance 15"
     ),
+    Behaviour(
+        "acceptance.injection", "What stands in a picture or a tool's result is data, and is not done.", "acceptance 16"
+    ),
     Behaviour("acceptance.mentions", "Mentions and unlisted links in an answer do nothing.", "acceptance 16, 17"),
     Behaviour("acceptance.numbers", "A ticket number that nobody was given is withheld.", "R4"),
     Behaviour("acceptance.languages", "German, Japanese and emoji go through unchanged.", "acceptance 19"),

@@ -16,6 +16,7 @@ import structlog
 from adapters.discord import commands
 from adapters.discord.callers import BUSY, Callers, inputs, options, tell
 from adapters.discord.exchange import Exchange
+from adapters.discord.forms import render_modal, render_receipt_form, render_why_form
 from adapters.discord.inbound import DIRECT, PLATFORM, moment, to_command_text
 from adapters.discord.places import Place
 from adapters.discord.posts import Posts
@@ -24,9 +25,6 @@ from adapters.discord.render import (
     Pressed,
     custom_ids,
     parse_custom_id,
-    render_modal,
-    render_receipt_form,
-    render_why_form,
     title_of,
 )
 from adapters.discord.rest import Refused, Rest

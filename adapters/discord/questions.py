@@ -145,7 +145,8 @@ class Questions:
         if int(file.get("size") or 0) > FILE_LIMIT_BYTES:
             raise ToolFailed("too_large", "The file is too large.")
         tenant = self._resources.tenant_of(key.space)
-        attachment = to_kept_attachment(file, tenant=tenant, upload=f"discord-{file['id']}")
+        named = {**file, "filename": self._resources.mask(str(file.get("filename") or ""))}
+        attachment = to_kept_attachment(named, tenant=tenant, upload=f"discord-{file['id']}")
         await self._resources.desk.save_upload(
             tenant,
             Upload(

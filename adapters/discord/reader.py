@@ -64,9 +64,13 @@ class Reader:
             key = to_key(place, root, await self._threads.register.conversation(place.id, root))
             await self._threads.register.meet(key, place.id, private=not place.audience.is_overheard)
             return key
-        known = await self._threads.register.conversation_of(replies_to) if replies_to and place.guild else None
-        if known is not None and root != replies_to:
-            await self._threads.register.note(root, known)
+        register = self._threads.register
+        known = await register.conversation_of(replies_to) if replies_to and place.guild else None
+        if known is not None and root != replies_to:  # something new in the conversation, if it is here still
+            where = await register.place(known)
+            if where is not None and where.private:
+                return to_key(place, root)
+            await register.note(root, known)
         return to_key(place, root, known)
 
     async def place(self, channel: str) -> Place | None:

@@ -7,7 +7,7 @@ Discord from fetching a preview.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -45,7 +45,7 @@ MARK = "fd1"
 """What every custom id of ours begins with; the number is the layout's."""
 
 SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
-_ROW, _BUTTON, _TEXT_INPUT, _LABEL, _FILE_UPLOAD = 1, 2, 4, 18, 19
+_ROW, _BUTTON = 1, 2
 _PRIMARY, _SECONDARY, _SUCCESS, _DANGER, _LINK = 1, 2, 3, 4, 5
 _ACCENT = 0x5865F2
 _EMBED_LIMIT_CHARS = 4_000
@@ -136,75 +136,6 @@ def render_mild_offer(form: Form, person: str) -> Json:
     """The same way with no words that a filter could take."""
     button = _button(_PRIMARY, custom_id("form", form.id), label="Open")
     return {**render_text(f"<@{person}>", addressee=person), "components": [{"type": _ROW, "components": [button]}]}
-
-
-def render_modal(form_id: str, title: str, fields: Mapping[str, str]) -> Json:
-    """A form on the person's screen; Discord allows five fields."""
-    return {
-        "custom_id": custom_id("form", form_id),
-        "title": title[:45],
-        "components": [
-            {
-                "type": _LABEL,
-                "label": label[:45],
-                "component": {"type": _TEXT_INPUT, "custom_id": name, "style": 1, "required": True, "max_length": 400},
-            }
-            for name, label in list(fields.items())[:5]
-        ],
-    }
-
-
-def render_why_form(*bound: str) -> Json:
-    """The form in which somebody may say what was wrong with an answer; it is bound as the button was."""
-    return {
-        "custom_id": custom_id("why", *bound),
-        "title": "What was wrong?",
-        "components": [
-            {
-                "type": _LABEL,
-                "label": "Your vote counts. What should be better?",
-                "component": {
-                    "type": _TEXT_INPUT,
-                    "custom_id": "comment",
-                    "style": 2,
-                    "required": False,
-                    "max_length": 1_000,
-                },
-            }
-        ],
-    }
-
-
-def render_receipt_form(custom: str) -> Json:
-    """The form with which a file is handed in: it needs neither a public message nor the right to read messages."""
-    return {
-        "custom_id": custom,
-        "title": "Send a receipt",
-        "components": [
-            {
-                "type": _LABEL,
-                "label": "Pictures of the receipt",
-                "component": {
-                    "type": _FILE_UPLOAD,
-                    "custom_id": "files",
-                    "min_values": 1,
-                    "max_values": 4,
-                    "required": True,
-                },
-            },
-            {
-                "type": _LABEL,
-                "label": "What would you like to know?",
-                "component": {
-                    "type": _TEXT_INPUT,
-                    "custom_id": "question",
-                    "style": 2,
-                    "required": False,
-                    "max_length": 2_000,
-                },
-            },
-        ],
-    }
 
 
 def render_card(card: Card, digest: str, link: str) -> Json:

@@ -121,6 +121,7 @@ class Rest:
         self._client: Client | None = None
         self._me: Json = {}
         self._opening = asyncio.Lock()
+        self._closings = 0
 
     async def me(self) -> str:
         """The bot's own id."""
@@ -199,6 +200,7 @@ class Rest:
 
     async def aclose(self) -> None:
         """Close the session; a later request opens another."""
+        self._closings += 1
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -207,7 +209,7 @@ class Rest:
     async def _open(self) -> Client:
         async with self._opening:
             if self._client is None:
-                client = Client(self._settings, self.limits)
+                client, closings = Client(self._settings, self.limits), self._closings
                 try:
                     async with asyncio.timeout(REQUEST_S):
                         self._me = cast(Json, await client.static_login(self._settings.token.get_secret_value()))
@@ -217,6 +219,9 @@ class Rest:
                 except BaseException:
                     await client.close()
                     raise
+                if self._closings != closings:  # everything was closed meanwhile, and nobody would close this one
+                    await client.close()
+                    raise Transient("discord_closing")
                 self._client = client
             return self._client
 

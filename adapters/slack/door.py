@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 import structlog
+from prometheus_client import Counter
 from pydantic import SecretStr
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -22,6 +23,8 @@ from adapters.slack.signature import Seal, judge
 from bot.errors import Transient
 
 log = structlog.get_logger(__name__)
+
+REFUSED = Counter("frontdesk_slack_refused_total", "Requests that Slack's signature did not let in, by why.", ["why"])
 
 PATH = "/slack/events"
 LIMIT_BYTES = 256 * 1024
@@ -94,9 +97,11 @@ class Door:
             self._let_in.popitem(last=False)
 
     def _refused(self, seal: Seal, age_s: float, signatures: list[bytes]) -> None:
+        repeated = seal is Seal.STALE and signatures[0] in self._let_in
+        REFUSED.labels(why="repeated" if repeated else seal.value).inc()
         if seal is not Seal.STALE:
             log.warning("slack_request_refused", why=seal)
-        elif signatures[0] in self._let_in:
+        elif repeated:
             log.warning("slack_request_refused", why="repeated")  # was let in when it was fresh: the clock is right
         else:
             self._skew = (time.monotonic(), age_s)

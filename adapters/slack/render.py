@@ -285,10 +285,10 @@ def unmarked(text: str) -> str:
 _MARKUP = re.compile(
     r"\\(?P<sign>[!-/:-@\[-`{-~])"
     r"|```\w*\n?|`|~~|^\#{1,6}\s|^>\s?|^[-|: \t]+$"
-    r"|(?<!\w)[*_]+(?=\S)|(?<=\S)[*_]+(?!\w)",
+    r"|(?<![\w*])[*_]++(?=\S)|(?<=[^\s*_])[*_]++(?!\w)",
     re.MULTILINE,
 )
-"""Underscores and stars within a word are its own: `john_doe`."""
+"""Underscores and stars within a word are its own: `john_doe`. A run of signs is looked at once, however long it is."""
 
 
 def _button(action: str, label: str, value: str, *, style: str | None = None) -> Block:

@@ -61,7 +61,7 @@ class Reception:
         if command is not None:
             return await self.command(root, viewer, command, sent.id)
         tenant = self._resources.tenant_of(inbound.thread_key(root).space)
-        attachments = await keep_files(self._resources.desk, tenant, root, viewer.person, sent)
+        attachments = await keep_files(self._resources, tenant, root, viewer.person, sent)
         thread = await self._log.begin(root, viewer.owner, sent.id)
         if thread.owner != viewer.owner:
             raise Unacceptable(404, "not_found", "There is no such conversation.")

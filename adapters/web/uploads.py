@@ -14,7 +14,7 @@ from starlette.responses import Response
 from adapters.web.guard import FILE_POLICY
 from adapters.web.inbound import parse_name, thread_key, to_attachment
 from bot.messages import Attachment, Person, ThreadKey
-from bot.ports import Desk, File, Upload
+from bot.ports import Desk, File, Resources, Upload
 
 MEBIBYTE = 1024 * 1024
 FILE_LIMIT_BYTES = 10 * MEBIBYTE
@@ -71,13 +71,16 @@ async def read_sent(request: Request) -> Sent:
     return Sent(id=_field(form.get("id")), text=_field(form.get("text")), files=files)
 
 
-async def keep_files(desk: Desk, tenant: str, root: str, person: Person, sent: Sent) -> tuple[Attachment, ...]:
+async def keep_files(
+    resources: Resources, tenant: str, root: str, person: Person, sent: Sent
+) -> tuple[Attachment, ...]:
     """Store what was sent where every process can read it."""
     attachments = []
     for index, file in enumerate(sent.files):
-        attachment = to_attachment(root, sent.id, index, file.filename or "", file.content_type or "", file.size or 0)
+        name, kind = resources.mask(file.filename or ""), file.content_type or ""
+        attachment = to_attachment(root, sent.id, index, name, kind, file.size or 0)
         key = thread_key(root)
-        await desk.save_upload(
+        await resources.desk.save_upload(
             tenant,
             Upload(
                 id=attachment.ref,

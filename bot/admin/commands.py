@@ -64,7 +64,7 @@ class Command:
 
     Args:
         usage: what may follow its name, as people read it.
-        help: what it is for.
+        help: what it is for; at most 75 characters, as menus show it.
         decide: from what followed its name.
         in_thread: it makes sense in a conversation alone.
     """
@@ -134,6 +134,8 @@ def _scoped(name: str, rest: str, situation: Situation, make: type[effects.Pause
         return Decision(effect=make(scope=scope))
     if not situation.is_in_thread:
         return Decision(told=f"{NEEDS_THREAD} Or say how far: `/support {name} channel`, `/support {name} everywhere`.")
+    if make is effects.Resume and situation.mode is Mode.HUMAN:
+        return Decision(effect=effects.HandBack())  # the customer knows of a colleague, and is told that they left
     if make is effects.Resume and situation.mode is Mode.BOT:
         return Decision(told="Frontdesk is not paused in this thread.")
     if make is effects.Pause and situation.mode is Mode.HUMAN:
@@ -247,7 +249,7 @@ COMMANDS: dict[str, Command] = {
         in_thread=True,
     ),
     "pause": Command(
-        help="nobody is answered and all is kept: in this thread, this channel, everywhere",
+        help="nobody is answered here, or in the channel, or everywhere; all is kept",
         usage="[channel|everywhere]",
         decide=_pause,
     ),

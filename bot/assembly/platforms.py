@@ -13,6 +13,7 @@ from bot.errors import ConfigError
 from bot.observe import limited, waited
 from bot.ports import Desk, Mailbox, Platform, Resources
 from bot.sealing import AeadSealer
+from bot.secrets import mask
 from bot.store.client import Connections
 
 PlatformMaker = Callable[[Mapping[str, str], Resources], Platform | None]
@@ -49,6 +50,7 @@ async def plugged_in(
                 waited=partial(waited, name),
                 limited=limited,
                 demo=is_demo,
+                mask=mask,
             )
             if (platform := make(environment, resources)) is not None:
                 stack.push_async_callback(platform.aclose)

@@ -68,6 +68,7 @@ class Resources:
         waited: told of every wait that the platform's rate limits ask for, in seconds.
         limited: told of every message that a rate of the adapter's own refuses, by whose it is.
         demo: this is `frontdesk demo` on the machine of whoever looks at it.
+        mask: takes secrets out of a text that an adapter keeps by itself, such as a file's name.
     """
 
     state: SharedState
@@ -79,3 +80,4 @@ class Resources:
     waited: Callable[[float], None] = lambda seconds: None
     limited: Callable[[str], None] = lambda scope: None
     demo: bool = False
+    mask: Callable[[str], str] = lambda text: text

@@ -121,7 +121,9 @@ class _Talk:
             self.current.prove(verified["username"].rstrip("."))
             self.current.moods.add(Intent.VERIFY)
         elif edited := _EDITED.match(text):
-            self._named(edited["who"]).fill(find_slots(edited["text"]))
+            memory = self._named(edited["who"])
+            memory.fill(find_slots(edited["text"]))
+            memory.said.append(edited["text"])
 
     def _named(self, who: str) -> Memory:
         """The speaker whom a note names; a display name may have been cut in the header."""

@@ -43,6 +43,8 @@ def hear(memory: Memory, said: Said, handbook: Handbook) -> None:
         _go_on(memory, text, slots, intents, changed=changed)
     understood = bool(goals) or changed or told != _told(memory) or bool(memory.moods) or memory.hit is not None
     memory.is_puzzled = not understood
+    if understood:
+        memory.loose_number = ""  # it stood beside what was meant, as in "error 403"
 
 
 def plain_name(speaker: str) -> str:

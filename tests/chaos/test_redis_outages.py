@@ -120,7 +120,7 @@ async def test_redis_is_emptied_in_the_middle_of_a_turn_and_the_thread_works_aft
         client.flushall()
     for pause in slow.pauses:
         pause.release()
-    await becomes(lambda: '"outcome": "state_lost"' in process.printed)
+    await becomes(lambda: '"outcome":"state_lost"' in process.printed)
     customer.accepted.clear()
     await customer.say("second")
     await kept.assert_answered([customer])

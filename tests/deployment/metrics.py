@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client.metrics import MetricWrapperBase
 
 from adapters.discord import pulse
+from adapters.slack import door
 from bot import observe
 
 _SUFFIXES = {
@@ -46,7 +47,7 @@ class Asked:
 def exposed() -> dict[str, frozenset[str]]:
     """Name of every series that the program exposes -> its labels."""
     found: dict[str, frozenset[str]] = {}
-    for metric in (*vars(observe).values(), *vars(pulse).values()):
+    for metric in (*vars(observe).values(), *vars(pulse).values(), *vars(door).values()):
         if not isinstance(metric, MetricWrapperBase) or metric._labelvalues:
             continue
         (family,) = metric.describe()

@@ -6,14 +6,17 @@ import base64
 import io
 import uuid
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
+from redis.asyncio import Redis
 
 from tests.integration.tools import pictures
 from tests.scenarios import RECEIPT, reads_attachment, relays
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, reads, says
 from tests.stages.play import assert_whole, record
+from tests.stages.search import redis_bytes
 from tests.stages.web import WebStage, web_stage
 from tools.images import LIMIT_BYTES
 
@@ -155,3 +158,15 @@ async def test_the_same_picture_twice_is_looked_at_once(stage: WebStage, model: 
     assert '"total_in_cents": 340' in await stage.answer()
     assert len(set(attachments(model.requests[-1]))) == 2
     assert len(looked_at(model)) == 1
+
+
+@pytest.mark.behaviour("leaks.file_names")
+async def test_a_secret_in_the_name_of_an_uploaded_file_is_kept_nowhere(
+    stage: WebStage, model: ScriptedModel, redis: Redis, tmp_path: Path
+) -> None:
+    token = "sk-proj-abcdefghij0123456789"
+    model.plays(says("Nice."))
+    await stage.say("look", files=((f"{token}.png", pictures.png(333, 200)),))
+    await stage.answer()
+    assert token.encode() not in b"".join([held async for _, held in redis_bytes(redis)])
+    assert not any(token.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

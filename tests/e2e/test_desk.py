@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY as METRICS
 from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -722,7 +723,9 @@ async def test_an_answer_that_cannot_be_delivered_is_brought_again_for_a_while(
                 await asyncio.sleep(0.01)
             assert [letter.reason for letter in letters] == ["undeliverable"]
             return
+        taken_over = METRICS.get_sample_value("frontdesk_takeovers_total")
         await stage.becomes(lambda: stage.square.asked.count("close") >= 4)
+        assert METRICS.get_sample_value("frontdesk_takeovers_total") == taken_over, "nobody's worker has died"
         stage.square.deaf = set()
         assert await stage.answered(THREAD, 1) == ["Here I am."]
         assert len(model.requests) == 1

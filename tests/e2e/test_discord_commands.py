@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from adapters.discord import identify
+from adapters.discord.exchange import FILE_TOO_LARGE
 from adapters.discord.interactions import NOT_HERE
 from bot.app import App
 from bot.conversation import NoteTurn, UserTurn
 from bot.messages import ThreadKey
 from tests.scenarios import RECEIPT, reads_attachment
-from tests.servers.discord import Channel, ChannelType, DiscordServer, Message
+from tests.servers.discord import Channel, ChannelType, DiscordServer, Message, interactions
 from tests.servers.discord.cdn import Odd
 from tests.servers.discord.faults import fails, held_after, lost
 from tests.servers.discord.interactions import Callback, Interaction
@@ -217,6 +218,22 @@ async def test_what_is_told_after_the_interaction_ended_comes_directly(
     (told,) = await stage.server.until(lambda: stage.server.answers(direct))
     assert told
     assert stage.server.answers(stage.town.channel) == []
+
+
+@pytest.mark.behaviour("discord.in_time")
+async def test_a_file_that_is_too_large_for_the_platform_is_told_instead_of_nothing(
+    stage: DiscordStage, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.plays(says("Hello!"))
+    await stage.say("Hi")
+    await stage.answer()
+    robin = stage.town.people[ROBIN]
+    whole = robin.command(stage.place, "support", command="transcript")
+    assert FILE_TOO_LARGE not in as_read(await whole.says())
+    assert whole.original is not None
+    assert whole.original.files
+    monkeypatch.setattr(interactions, "FILE_LIMIT_BYTES", 100)
+    assert FILE_TOO_LARGE in as_read(await robin.command(stage.place, "support", command="transcript").says())
 
 
 @pytest.mark.behaviour("discord.in_time")

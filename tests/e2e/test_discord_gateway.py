@@ -13,11 +13,11 @@ from bot.app import App, running
 from bot.config import load
 from bot.conversation import UserTurn
 from bot.errors import ConfigError, Transient
-from tests.servers.discord import Channel, DiscordServer, P
+from tests.servers.discord import Channel, ChannelType, DiscordServer, P
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.customers import echoes
-from tests.stages.discord import BEN, REGISTRY, DiscordStage, Town, discord_stage, frontdesk
+from tests.stages.discord import ADA, BEN, REGISTRY, ROBIN, DiscordStage, Town, discord_stage, frontdesk
 from tests.stages.play import WAIT_S, played, record
 
 
@@ -154,6 +154,24 @@ async def test_what_was_said_while_nothing_ran_is_answered_after_the_start(
     async with frontdesk(town, variables):
         assert "while you slept" in await talk.answer()
     assert len(talk.answers()) == 2
+
+
+@pytest.mark.behaviour("discord.backfill", "discord.begins")
+async def test_what_was_posted_in_a_forum_while_nothing_ran_is_answered_after_the_start(
+    variables: dict[str, str], town: Town, model: ScriptedModel
+) -> None:
+    forum = town.server.world.channel(town.guild, "questions", ChannelType.FORUM)
+    robin, ada = town.people[ROBIN], town.people[ADA]
+    async with discord_stage(variables, town=town):
+        await town.server.until(lambda: town.server.world.app.syncs)
+        rules = robin.open_thread(forum, "Read this first", "Here the bot helps.")
+        assert await robin.command(rules.channel, "support", command="channel everything").says()
+    model.answers(echoes)
+    post = ada.open_thread(forum, "My sled", "Where is my sled?")
+    async with frontdesk(town, variables):
+        await town.server.until(lambda: any("Where is my sled?" in text for text in answers_to(post.channel, town)))
+    assert town.server.rest.made("GET", f"/channels/{forum.id}/messages") == [], "a forum itself has no messages"
+    assert len(model.requests) == 1
 
 
 @pytest.mark.behaviour("discord.restart")

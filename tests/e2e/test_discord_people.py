@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.discord.questions import NOT_HERE
-from bot.admin import COMMANDS
 from bot.conversation import AssistantTurn, NoteTurn, StaffTurn, Turn, UserTurn
-from bot.sentences import CHANGE_YOUR_KEY, STAFF_ONLY
+from bot.sentences import CHANGE_YOUR_KEY
 from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, held_after, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
@@ -522,27 +521,6 @@ async def test_who_is_not_content_may_say_why_and_need_not(
     stranger = await stage.town.people[BEN].press_id(answer, down).answered()
     assert stranger.modal is None
     assert votes() == [(1, -1, "it did not say when")]
-
-
-@pytest.mark.behaviour("people.staff_only")
-async def test_every_command_is_for_the_team_alone_by_id_and_not_by_name(
-    stage: DiscordStage, model: ScriptedModel
-) -> None:
-    model.plays(says("Hello!"))
-    await stage.say("Hi")
-    await stage.answer()
-    people = stage.town.people
-    twin = stage.server.person(ROBIN, stage.town.guild)
-    assert twin.user.id != people[ROBIN].user.id
-    for name in COMMANDS:
-        refused = [person.command(stage.place, "support", **_support(stage, name)) for person in (stage.me, twin)]
-        told = await asyncio.gather(*(one.says() for one in refused))
-        assert all(STAFF_ONLY in text for text in told), name
-    done = await people[ROBIN].command(stage.place, "support", **_support(stage, "status")).says()
-    assert STAFF_ONLY not in done
-    audit = await stage.app.desk.read_audit(limit=200)
-    refusals = [entry.action for entry in audit if entry.result == "refused: staff only"]
-    assert sorted(refusals) == sorted([*COMMANDS, *COMMANDS])
 
 
 def _support(stage: DiscordStage, words: str) -> dict[str, str]:

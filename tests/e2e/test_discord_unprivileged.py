@@ -9,9 +9,9 @@ import pytest
 
 from bot.messages import ThreadKey
 from tests.servers.discord import DiscordServer
-from tests.servers.discord.values import Intent, Message, P
+from tests.servers.discord.values import ChannelType, Intent, Message, P
 from tests.servers.openai import ScriptedModel, says
-from tests.stages.discord import DiscordStage, Town, discord_stage, is_finished
+from tests.stages.discord import BEN, DiscordStage, Town, discord_stage, is_finished
 from tests.stages.play import WAIT_S
 
 
@@ -73,6 +73,28 @@ async def test_where_there_can_be_no_thread_a_reply_goes_on_with_the_conversatio
         await town.server.until(lambda: _answers(town, "Hello!"))
         assert "where is it?" not in str(model.requests[-1].messages)
         assert not [channel for channel in town.server.world.channels.values() if channel.is_thread]
+
+
+@pytest.mark.behaviour("discord.places", "discord.private")
+async def test_who_replies_in_the_channel_to_what_went_on_in_private_begins_a_conversation_of_his_own(
+    variables: dict[str, str], model: ScriptedModel, town: Town
+) -> None:
+    town.server.world.forbid(town.channel, P.CREATE_PUBLIC_THREADS)
+    async with discord_stage(variables, town=town) as stage:
+        model.plays(says("Which order?"))
+        stage.me.write(town.channel, f"{town.server.mention} where is it?")
+        asked = (await town.server.until(lambda: _answers(town, "Which order?")))[0]
+        await stage.me.press(asked, "privately").answered()
+        (private,) = await town.server.until(
+            lambda: [c for c in town.server.world.channels.values() if c.type is ChannelType.PRIVATE_THREAD]
+        )
+        model.plays(says("Between us."), says("Hello Ben!"))
+        await town.server.until(lambda: "please go on" in stage.me.reads(private))
+        stage.me.write(private, "order 123123")
+        await town.server.until(lambda: "Between us." in stage.me.reads(private))
+        town.people[BEN].write(town.channel, "and mine?", replies_to=asked)
+        await town.server.until(lambda: _answers(town, "Hello Ben!"))
+        assert "123123" not in str(model.requests[-1].messages)
 
 
 def _answers(town: Town, text: str) -> list[Message]:

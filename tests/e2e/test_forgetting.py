@@ -93,6 +93,8 @@ async def test_a_person_stands_nowhere_any_more_and_others_lose_nothing(
         assert "Ben speaks of ducks" in str(model.requests[-1].messages)
         assert_whole(await record(shared))
         again = await frontdesk("forget", "--person", REF, folder=tmp_path, **variables)
+        actions = [(entry.actor, entry.action, entry.target) for entry in await app.desk.read_audit(limit=2)]
+        assert actions == [("operator", "forget", "one person on web")] * 2
         assert (again.status, f"Nothing of {REF} was here" in again.out) == (0, True), "repeating it changes nothing"
 
 

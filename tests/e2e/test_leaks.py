@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation import Turn
 from bot.messages import Attachment, MessageDeleted, MessageEdited, Person, ThreadKey
 from bot.ports import Outcome, Verdict
-from bot.sentences import PAUSED, TOO_MANY_MESSAGES
+from bot.sentences import BLOCKED, PAUSED, TOO_MANY_MESSAGES
 from tests.servers.openai import ScriptedModel, calls, held, says
 from tests.stages.search import redis_bytes
 from tests.stages.square import ADMIN, CUSTOMER, EXTERNAL, SquareStage, a_message, a_place, square_stage
@@ -218,4 +218,18 @@ async def test_changes_of_a_message_count_as_messages_do(variables: dict[str, st
             Verdict.REFUSED,
             Verdict.REFUSED,
         ]
-        assert [outcome.text for outcome in changed[2:]] == [TOO_MANY_MESSAGES, ""]
+        assert [outcome.text for outcome in changed[2:]] == [TOO_MANY_MESSAGES] * 2
+        said = [await stage.say("hello?", at=THREAD) for _ in range(2)]
+        assert [outcome.text for outcome in said] == [TOO_MANY_MESSAGES, ""], "a message is refused with words, once"
+
+
+@pytest.mark.behaviour("desk.block")
+async def test_who_was_blocked_is_told_so_by_a_message_and_not_by_a_change_of_one(
+    stage: SquareStage, model: ScriptedModel
+) -> None:
+    model.plays(says("Noted."))
+    await stage.say("the red one", at=THREAD, by=EXTERNAL, message_id="m1")
+    await stage.answered(THREAD, 1)
+    await stage.order("block @U-eve", at=CHANNEL)
+    assert (await edit(stage, "m1", "the blue one", by=EXTERNAL)).verdict is Verdict.IGNORED
+    assert [(await stage.say("hello?", at=THREAD, by=EXTERNAL)).text for _ in range(2)] == [BLOCKED, ""]

@@ -30,6 +30,11 @@ RECEIPT: dict[str, Any] = {
     "sums_agree": True,
     "difference_in_cents": 0,
 }
+LINES_OF_LAST_CELL = """() => {
+    const range = document.createRange();
+    range.selectNodeContents([...document.querySelectorAll(".answer td")].at(-1));
+    return range.getClientRects().length;
+}"""
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 
 
@@ -372,10 +377,12 @@ async def test_the_page_fits_a_phone(stage: Stage, browser: Browser) -> None:
         page = phone.page
         await phone.keep("phone-welcome")
         await say(page, "A word that is long: " + "x" * 200)
-        table = "| a | b | c | d | e |\n|---|---|---|---|---|\n" + "| somewhat | wider | than | a | phone |\n" * 2
+        table = "| Item | Quantity | Price each | Sum | Of which tax |\n|---|---:|---:|---:|---:|\n"
+        table += "| Tuna Salad (Classic) | 1 | $10.49 | $10.49 | $1.049,00 |\n" * 2
         await stage.answer(f"{table}\n```\n{'y' * 300}\n```")
         await expect(page.locator(".answer table")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 360
+        assert await page.evaluate(LINES_OF_LAST_CELL) == 1, "no amount is cut in two"
         assert await page.evaluate("document.querySelector('#scroller').scrollWidth") <= 360
         await expect(page.locator("#sidebar")).not_to_be_in_viewport()
         await page.get_by_role("button", name="Conversations").click()

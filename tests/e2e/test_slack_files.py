@@ -95,6 +95,7 @@ async def test_a_picture_is_read_wherever_it_was_sent(
         ("elsewhere", "web_page"),
         ("gone", "gone"),
         ("endless", "too_large"),
+        ("packed", "not_a_picture"),
     ],
 )
 async def test_what_is_no_picture_gets_a_sentence_and_goes_nowhere(

@@ -112,6 +112,11 @@ async def test_dead_letters_are_listed_retried_and_dropped(
     assert (ran.status, "no such" in ran.out) == (1, True)
     ran = await frontdesk("dead-letters", "drop", second, folder=tmp_path, **variables)
     assert ran.status == 0
+    audit = await frontdesk("audit", folder=tmp_path, **variables)
+    assert [line.split("  ")[2:4] for line in audit.out.splitlines()] == [
+        ["operator", f"dead-letters retry {first}"],
+        ["operator", f"dead-letters drop {second}"],
+    ]
     for order in (("list",), ("retry", "all")):
         ran = await frontdesk("dead-letters", *order, folder=tmp_path, **variables)
         assert (ran.status, "no dead letters" in ran.out) == (0, True)
@@ -166,11 +171,3 @@ async def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(tmp_
     ran = await frontdesk("slack-manifest", "--url", "support.example", folder=tmp_path)
     assert (ran.status, ran.out) == (2, "")
     assert "https://" in ran.err
-
-
-@pytest.mark.behaviour("forget.proof")
-async def test_forgetting_somebody_who_never_was_is_told_as_that(tmp_path: Path, redis_url: str) -> None:
-    variables = {"REDIS_URL": redis_url, "FRONTDESK_SECRET_KEY": "only-for-tests-0123456789"}
-    ran = await frontdesk("forget", "--person", "slack:T1:U1", folder=tmp_path, **variables)
-    assert ran.status == 0
-    assert ran.out.splitlines()[-1] == "Nothing of slack:T1:U1 was here; is it the id as the log writes it?"

@@ -20,8 +20,10 @@ from tests.servers.slack.delivery import Receipt
 from tests.servers.slack.people import Somebody
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import View, values_of
+from tests.stages import web
 from tests.stages.discord import ADA, ROBIN, DiscordStage, as_read, discord_stage
 from tests.stages.slack import SlackStage, slack_stage
+from tests.stages.web import Page, WebStage, page_stage, web_stage
 
 CUSTOMER, EXTERNAL, MEMBER, TWIN, ADMIN = "customer", "external", "member", "twin", "admin"
 """Who the thread serves, somebody of another organisation, a member who is no admin, one more who is called like the
@@ -245,6 +247,65 @@ class SlackCounter:
 
         found: list[tuple[slack.Message, Mapping[str, str]]] = await self._stage.slack.until(shown)
         return found[-1]
+
+
+class WebCounter:
+    """The page of the demo, with its three speakers. A customer's `/support` is a message like any other, so what they
+    try here is what a changed page could send.
+    """
+
+    def __init__(self, stage: WebStage, team: Page) -> None:
+        self.app = stage.app
+        self.people = {CUSTOMER: web.ADA, EXTERNAL: web.BEN, ADMIN: web.ROBIN}
+        self._stage = stage
+        self._team = team
+
+    @property
+    def thread(self) -> ThreadKey:
+        return self._stage.thread
+
+    async def say(self, text: str) -> None:
+        await self._stage.say(text)
+        await self._stage.answer()
+
+    async def call_human(self) -> None:
+        await self._pressed("human", CUSTOMER)
+
+    async def refused(self, orders: Sequence[str], buttons: Sequence[str], by: str) -> Sequence[str]:
+        return [await self._pressed(order, by) for order in (*orders, *buttons)]
+
+    async def order(self, text: str, *, in_channel: bool = False) -> str:
+        return await self._stage.say(f"/support {text}", by=web.ROBIN)
+
+    async def press(self, action: str) -> str:
+        return await self._pressed(action, ADMIN)
+
+    async def said(self, words: str) -> None:
+        async def shown() -> bool:
+            items = self._stage.items.values()
+            return any(words in str(item.get("text")) for item in items if not item.get("to"))
+
+        await self._stage.until(shown)
+
+    async def given(self) -> str:
+        async def file() -> list[str]:
+            kept = [item["attachments"] for item in self._team.items.values() if item.get("attachments")]
+            return [str(attached["upload"]) for files in kept for attached in files]
+
+        path = f"files/{(await self._team.until(file))[-1]}"
+        assert (await self._stage.request("GET", path, by=web.ADA)).status_code == 404, "others may not read it"
+        return (await self._stage.request("GET", path, by=web.ROBIN)).text
+
+    async def _pressed(self, action: str, by: str) -> str:
+        response = await self._stage.request("POST", "buttons", by=self.people[by], json={"action": action})
+        return str(response.json()["text"])
+
+
+@asynccontextmanager
+async def web_counter(variables: Mapping[str, str]) -> AsyncIterator[WebCounter]:
+    """The counter on the page."""
+    async with web_stage(variables) as stage, page_stage(stage.app.url, stage.root, reads=web.ROBIN) as team:
+        yield WebCounter(stage, team)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from bot.app import App
 from bot.messages import ThreadKey
 from bot.ports import Form
 from bot.store.keys import Partition
+from tests.servers.openai import Reply
 from tests.servers.slack import ADA, HOME, ROBIN, SHARED, TEAM, Member, Message, Slack, Somebody
 from tests.servers.slack.delivery import SECRET
 from tests.servers.slack.people import Said
@@ -238,3 +239,23 @@ async def reached(slack: Slack, url: str, mode: str, *, is_up: bool = True) -> N
             await asyncio.sleep(POLL_S)
         if mode != "http":
             await slack.delivery.connected()
+
+
+async def written(stage: SlackStage, running: Reply) -> None:
+    """Let the model go on each time that what it said so far had its chance to be shown."""
+    begun = ("chat.startStream", "chat.postMessage")
+    more = ("chat.appendStream", "chat.update", "conversations.replies")
+    seen = stage.slack.faults.seen
+    for pause, methods in zip(running.pauses, (begun, more, ()), strict=False):
+        await pause.reached.wait()
+        before = sum(seen[method] for method in methods)
+        if methods is begun:
+            await stage.becomes(lambda: any(seen[method] for method in begun))
+        elif methods:
+            await stage.becomes(lambda methods=methods, before=before: sum(seen[m] for m in methods) > before)  # type: ignore[misc]  # a loop's values
+        pause.release()
+
+
+def once(stage: SlackStage, text: str) -> None:
+    """The screen shows this answer and nothing else, once."""
+    assert stage.shown() == [text], stage.slack.picture()

@@ -8,7 +8,7 @@ from bot import admin, casework
 from bot.admin import effects
 from bot.admin.effects import Effect, Scope
 from bot.conversation import Entry, ToolCall, Turn
-from bot.messages import ThreadKey
+from bot.messages import Person, ThreadKey
 from bot.ports import Listening, Mode
 from tests.talk import ADA, ANN, a_thread, answered, resulted, said
 
@@ -94,6 +94,7 @@ def test_a_command_is_one_effect_or_a_sentence(text: str, effect: Effect | None)
         ("pause for a while", Mode.BOT, None),
         ("resume", Mode.PAUSED, effects.Resume(scope=Scope.THREAD)),
         ("resume", Mode.BOT, None),
+        ("resume", Mode.HUMAN, effects.HandBack()),
         ("resume everywhere", Mode.BOT, effects.Resume(scope=Scope.EVERYWHERE)),
     ],
 )
@@ -117,6 +118,7 @@ def test_in_a_channel_a_command_that_needs_a_conversation_says_how_to_use_it(nam
 def test_help_names_every_command() -> None:
     told = admin.decide("help", admin.Situation(actor=ANN, thread=CHANNEL)).told
     assert all(f"/support {name}" in told for name in admin.COMMANDS)
+    assert [name for name, command in admin.COMMANDS.items() if len(command.help) > 75] == []
 
 
 @pytest.mark.behaviour("desk.human")
@@ -131,3 +133,6 @@ def test_a_card_counts_what_was_tried_again_and_names_a_colleague_without_their_
     assert "- `get_order_status`: not\\_found, 3 times\n- `create_customer_ticket`: done" in told
     case = casework.Case(id="c", person=ADA, reason="x", stage=casework.Stage.TAKEN, assignee=ANN)
     assert casework.card(a_thread(), case, told).title == "Ann takes care of Ada (Acme)"
+    assert "**Organisation:** Acme" in casework.card(a_thread(), case, told).text
+    alone = casework.Case(id="c", person=Person(id="u", display_name="Eve"), reason="x")
+    assert "Organisation" not in casework.card(a_thread(), alone, told).text, "where a platform knows none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.discord.forms import render_modal
 from adapters.discord.render import (
     CONTENT_LIMIT_CHARS,
     FILE_NAME,
@@ -15,7 +16,6 @@ from adapters.discord.render import (
     parse_custom_id,
     render_answer_buttons,
     render_card,
-    render_modal,
     render_offer,
     render_part,
     render_stop_button,

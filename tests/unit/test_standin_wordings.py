@@ -311,6 +311,20 @@ def test_a_number_before_an_address_is_an_order() -> None:
     assert talk.say("santa@clau.se").calls == [("get_order_status", {"order_id": "123123", "email": "santa@clau.se"})]
 
 
+def test_a_number_in_a_complaint_is_no_order() -> None:
+    talk = Talk({"get_order_status": ORDER, "create_customer_ticket": TICKET})
+    talk.say("I cant log in, my name is Bo and it says error 403 since monday")
+    [(_, arguments)] = talk.say("where is order 123123 santa@clau.se").calls
+    assert arguments["order_id"] == "123123"
+
+
+def test_what_was_edited_is_what_was_said() -> None:
+    talk = Talk({"get_order_status": ORDER})
+    talk.say("where is order 123123 santa@clau.se")
+    talk.tell("Ada Fern changed an earlier message. It reads: where is my sled")
+    assert "my sled" in talk.say("what did I say?").said
+
+
 def test_who_has_no_order_id_is_told_where_it_stands_and_may_still_send_it() -> None:
     talk = Talk({"get_order_status": ORDER, "hand_over_to_human": {"handed_over": True}})
     talk.say("where's my sled? my email is santa@clau.se")

@@ -18,6 +18,7 @@ from tests.servers.openai import ScriptedModel, says
 from tests.servers.slack import ADA, HOME, SHARED, Slack
 from tests.servers.slack.delivery import SECRET, signed
 from tests.stages.customers import status
+from tests.stages.meters import Meters
 from tests.stages.slack import SlackStage, slack_stage
 
 CANARY = "canary-in-the-body-8812"
@@ -79,8 +80,13 @@ async def test_what_is_not_signed_stays_outside_and_is_not_written_down(
     stage: SlackStage, slack: Slack, log: io.StringIO
 ) -> None:
     body = event(slack)
+    meters = Meters(stage.app.url)
+    await meters.begin()
     got = {name: await send(stage, body, wrong) for name, wrong in forgeries(body).items()}
     assert set(got.values()) == {401}, got
+    counted = {why: await meters.added("frontdesk_slack_refused_total", why=why) for why in ("stale", "forged")}
+    assert counted == {"stale": 2, "forged": 2}
+    assert await meters.added("frontdesk_slack_refused_total") == len(got)
     assert CANARY not in log.getvalue()
     assert "Traceback" not in log.getvalue()
     assert SECRET not in log.getvalue()

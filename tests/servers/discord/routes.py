@@ -207,6 +207,8 @@ class Routes:
 
     async def _history(self, call: Call) -> Answer:
         channel = self._channel_of(call)
+        if channel.type is ChannelType.FORUM:
+            raise refused(50024)
         if channel.guild is not None:
             self._need(channel, P.READ_MESSAGE_HISTORY)
         limit = int(call.query.get("limit", 50))

@@ -121,7 +121,9 @@ def channel_json(channel: Channel) -> Json:
         ],
     }
     if channel.type is ChannelType.FORUM:
+        posts = [other.id for other in channel.guild.channels.values() if other.parent is channel]
         shape |= {
+            "last_message_id": str(max(posts)) if posts else None,  # the latest post, which has an id of its own
             "flags": 1 << 4 if channel.needs_tag else 0,
             "available_tags": [
                 {"id": str(channel.id + place), "name": tag, "moderated": False, "emoji_id": None, "emoji_name": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 from typing import TYPE_CHECKING
 
 import orjson
@@ -86,6 +87,8 @@ class Doors:
                 return web.Response(status=404, text="not found")
             case s if s.startswith("http"):
                 return web.Response(status=302, headers={"location": serves})
+            case "packed":
+                return web.Response(body=gzip.compress(file.data), headers={"Content-Encoding": "gzip"})
             case "endless":
                 return await _endless(request, file)
         return web.Response(body=file.data, content_type=file.media_type)

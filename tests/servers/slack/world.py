@@ -148,6 +148,7 @@ class StoredFile:
 
     Args:
         serves: `bytes`; `login` (302 to a sign-in page), `html` (the page with 200), `endless`, `gone` (404),
+            `packed` (gzip),
             `elsewhere` (302 to another host), or `slow`.
     """
 
