@@ -48,13 +48,18 @@ async def test_a_mention_that_is_written_into_a_message_makes_a_question_of_it_o
     mode: str, variables: dict[str, str], model: ScriptedModel
 ) -> None:
     async with slack_stage(variables, mode=mode) as stage:
-        model.plays(says("It is on its way."))
+        running = held("Your order is on its way, and it will ", "come tomorrow.")
+        model.plays(running)
         ada = stage.person()
         said = await ada.say("where is my order?", SHARED)
-        for text in ("@Ben where is my order?", "@Frontdesk where is my order?", "@Frontdesk where is my order now?"):
+        for text in ("@Ben where is my order?", "@Frontdesk where is my order?"):
             assert (await ada.edit(said.message, text)).acknowledged
         stage.root = said.ts
-        assert await stage.answer() == "It is on its way."
+        await stage.slack.shows(SHARED, stage.root, "Your order")
+        assert (await ada.edit(said.message, "@Frontdesk where is my order now?")).acknowledged
+        for pause in running.pauses:
+            pause.release()
+        assert await stage.answer() == "Your order is on its way, and it will come tomorrow."
         await ada.edit(said.message, "@Frontdesk where is it?")
         await stage.settled()
         assert len(stage.screen()) == 1
