@@ -18,3 +18,9 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=_AGAIN_S)
+
+
+def unasked(task: asyncio.Task[Any]) -> None:
+    """A task's done callback: that nobody asked how it ended, because all who did have left, is no fault to tell of."""
+    if not task.cancelled():
+        task.exception()

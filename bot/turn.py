@@ -269,6 +269,7 @@ class TurnRun:
                             tool_calls=event.calls,
                             measured=self._measured,
                         )
+                        calls.expect()
                         async with self._lock:
                             await self._record([said])
                         speech.part()
