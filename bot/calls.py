@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from bot.errors import ToolDenied
 from bot.ports import Platform
 from bot.principal import Principal
 from bot.services import Services
+from bot.tasks import unasked
 from bot.tool import ToolContext
 from bot.toolbox import Ran, Toolset, refused
 
@@ -42,11 +44,21 @@ class Calls:
         self._services = services
         self._platform = platform
         self._offered = False
-        self._principal: Principal | None = None
+        self._principal: asyncio.Future[Principal] | None = None
 
     def begin(self) -> None:
         """Begin anew: mail has joined, and what the author has proved may be more than it was."""
         self._principal = None
+
+    def expect(self) -> None:
+        """Calls will come: ask what their author has proved, while they are put on the record and on the same way."""
+        if self._principal is None:
+            self._principal = asking = asyncio.create_task(self._proved())
+            asking.add_done_callback(unasked)
+
+    async def _proved(self) -> Principal:
+        turn = self._turn
+        return await self._services.grants.principal(turn.lease.thread, turn.author.id)
 
     async def run(self, tools: Toolset, call: ToolCall) -> Ran:
         """Run one call; a refusal that the private form can help with puts it before the person, once a turn."""
@@ -66,13 +78,13 @@ class Calls:
         services, turn = self._services, self._turn
         thread, author = turn.lease.thread, turn.author
         tenant, key = services.tenant_of(thread.space), f"{thread}/{turn.number}/{call.id}"
-        if self._principal is None:
-            self._principal = await services.grants.principal(thread, author.id)
+        self.expect()
+        assert self._principal is not None
         return ToolContext(
             tenant=tenant,
             thread=thread,
             author=author,
-            principal=self._principal,
+            principal=await self._principal,
             audience=turn.audience,
             idempotency_key=key,
             secrets=services.vault.opener(thread, author.id),
@@ -88,8 +100,10 @@ class Calls:
         thread, author = self._turn.lease.thread, self._turn.author
         if author.is_bot:
             raise ToolDenied(*NO_PERSON)
-        self._principal = await self._services.verification.check(thread, author.id, tenant, username, secret, key)
-        return self._principal
+        principal = await self._services.verification.check(thread, author.id, tenant, username, secret, key)
+        self._principal = asyncio.get_running_loop().create_future()
+        self._principal.set_result(principal)
+        return principal
 
     async def _hand_over(self, key: str, reason: str) -> None:
         """A human has the thread from the next turn on, and whoever works here is told."""

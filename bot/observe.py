@@ -6,13 +6,11 @@ text of a message. Metrics carry no person, thread or text in a label.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any, TextIO
 
-import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from structlog.contextvars import merge_contextvars
@@ -80,6 +78,55 @@ def limited(scope: str) -> None:
     LIMITED.labels(scope=scope, unit="messages").inc()
 
 
+_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
+
+
+class _Output(logging.StreamHandler[TextIO]):
+    """Where all lines go: those of libraries as records of the standard library, ours as they are.
+
+    Args:
+        last: processors that make a text of an event.
+    """
+
+    def __init__(self, stream: TextIO, last: Sequence[Processor]) -> None:
+        super().__init__(stream)
+        self._last = last
+
+    def write(self, event: Any) -> None:
+        """Write an event; as by any handler, a line that cannot be written is told of and harms nobody."""
+        self.acquire()
+        try:
+            for processor in self._last:
+                event = processor(None, "", event)
+            self.stream.write(event + self.terminator)
+            self.flush()
+        except Exception:  # noqa: BLE001 - as the standard library does: whoever logs must not fail because of it
+            self.handleError(logging.makeLogRecord({"msg": "a line of ours"}))
+        finally:
+            self.release()
+
+
+class _Ours:
+    """A logger of one of our modules: a record of the standard library would cost twice what the line does."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, event: MutableMapping[str, Any]) -> None:
+        """Write an event if its level is wanted."""
+        root = logging.getLogger()
+        if _LEVELS[event["level"]] >= root.level:
+            for handler in root.handlers:
+                if isinstance(handler, _Output):
+                    handler.write(event)
+
+    debug = info = warning = error = exception = critical = write
+
+
+def _as_it_is(logger: object, method: str, event: Any) -> Any:
+    return (event,), {}
+
+
 def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int = logging.INFO) -> None:
     """Send every log line, also those of libraries, through one chain that masks secrets.
 
@@ -92,23 +139,22 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
         merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if pretty
-        else structlog.processors.JSONRenderer(serializer=_to_json)
+        else structlog.processors.JSONRenderer()
     )
     # An exception becomes text before masking: a trace may quote a secret.
     last: list[Any] = [structlog.processors.format_exc_info, mask, renderer]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+    output = _Output(sys.stderr, last)
+    output.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
     )
-    # Nobody looks at these; the standard library would ask the system for each of them at every line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    output = logging.StreamHandler(sys.stderr)
-    output.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level)
@@ -117,15 +163,8 @@ def configure_logging(mask: Processor, *, pretty: bool | None = None, level: int
     for quoting in ("mcp", "client"):  # the MCP SDK's; they quote what was sent and received
         logging.getLogger(quoting).setLevel(logging.CRITICAL + 1)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _as_it_is],
+        logger_factory=_Ours,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=True,
     )
-
-
-def _to_json(event: Any, **_: Any) -> str:
-    try:
-        return orjson.dumps(event).decode()
-    except orjson.JSONEncodeError:  # half of a surrogate pair, or a number of more than 64 bits
-        return json.dumps(event, default=repr)

@@ -29,3 +29,9 @@ async def to_the_end(closing: Coroutine[Any, Any, None]) -> None:
         with suppress(asyncio.CancelledError):
             await asyncio.shield(task)
     task.result()
+
+
+def unasked(task: asyncio.Task[Any]) -> None:
+    """A task's done callback: that nobody asked how it ended, because all who did have left, is no fault to tell of."""
+    if not task.cancelled():
+        task.exception()

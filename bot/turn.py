@@ -181,6 +181,7 @@ class TurnRun:
                             tool_calls=event.calls,
                             measured=self._tally.measured,
                         )
+                        calls.expect()
                         async with self._hold.lock:
                             await self._hold.record([said])
                         speech.part()

@@ -1,44 +1,41 @@
 """Connections to Redis, and the one place where the client's exceptions become ours.
 
-The same commands go to one Redis, to a cluster, or to the master that sentinels name. Commands are short: they take
-turns at a bounded number of connections, and each one is answered within `ANSWER_S` or fails, whatever it waited for
-(its turn, a connection, the server). Listening holds a connection each and has no such bound.
+The same commands go to one Redis, to a cluster, or to the master that sentinels name. Commands are short, and each one
+is answered within `ANSWER_S` or fails, whatever it waited for (a connection, its turn, the server): to one server they
+share a few connections (`bot.store.line`), to a cluster they take turns at a bounded number. Listening holds a
+connection each and has no such bound.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
+import hiredis
+from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.connection import HiredisRespSerializer
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    RedisClusterException,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as Disconnected
 
 from bot.errors import Transient
 from bot.store.address import Address, Cluster, One, Sentinels, parse_address
+from bot.store.line import Line
+from bot.tasks import end, unasked
 
 CONNECTIONS = 64
-"""For commands, to each server: callers wait for a free one instead of failing."""
+"""For commands, to each server of a cluster: callers wait for a free one instead of failing."""
+
+LINES = 8
+"""For commands, to one server; what is asked in the same round of the event loop goes over one of them."""
 
 LISTENERS = 10_000
 """For subscriptions and blocking reads, to each server."""
-
-READ_BYTES = 1 << 20
-"""What is taken at once from what has come: a long conversation comes whole, and each look at it costs."""
 
 ANSWER_S = 1.5
 """Longest time of a command. A platform waits 3 s for its acknowledgement and then sends the event again."""
@@ -54,8 +51,6 @@ LISTEN_S = 5.0
 # what a turn has done, the worker its claim, a platform its event.
 _NEVER = Retry(NoBackoff(), 0)
 
-_PACKER = HiredisRespSerializer()
-
 
 class mapped:  # noqa: N801  reads as a statement: `with mapped():`
     """Maps the client's exceptions to ours: whatever Redis says, the same work may succeed later."""
@@ -68,59 +63,127 @@ class mapped:  # noqa: N801  reads as a statement: `with mapped():`
             raise Transient("redis_refuses" if is_refused else "redis_unavailable") from error
 
 
-class _Prompt(Redis):
-    """Commands to one server, each within its time.
-
-    They take the shortest way to the server: the client's own repeats nothing either (`_NEVER`), tells three recorders
-    of every command, and writes it down in Python, which costs as much again as the command itself.
-    """
+class _Direct(Redis):
+    """Commands to one server, over lines."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._room = asyncio.Semaphore(CONNECTIONS)
+        self._lines: list[Line] = []
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        return await self._exchange(_PACKER.pack(*args), lambda line: self.parse_response(line, args[0], **options))
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all connections."""
+        await asyncio.gather(*(line.aclose() for line in self._lines))
+        await super().aclose(close_connection_pool)
+
+    async def _open(self) -> Line:
+        connection = self.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await connection.connect()
+            line = Line(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        self._lines = [one for one in self._lines if not one.has_ended] + [line]
+        return line
+
+    async def _read(self, told: Any, name: str, options: dict[str, Any]) -> Any:
+        """What the client makes of an answer."""
+        if name not in self.response_callbacks:
+            return told
+        return await self.parse_response(cast("Connection", _Told(told)), name, **options)
+
+
+class _Prompt(_Direct):
+    """Commands to one server, each within its time, over a few lines that all of them share."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._opening: asyncio.Task[Line] | None = None
+
+    async def execute_command(self, *args: Any, alone: bool = False, **options: Any) -> Any:
+        due = asyncio.get_running_loop().time() + ANSWER_S
+        line = self._ready(alone=alone) or await self._opened(due)
+        return await self._read(await line.ask(_packed(args), due, alone=alone), args[0], options)
 
     async def execute_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Commands that go out together; what each is answered, errors among it."""
+        return await asyncio.gather(*(self.execute_command(*command) for command in commands), return_exceptions=True)
 
-        async def read(line: Any) -> list[Any]:
-            answers: list[Any] = []
-            for command in commands:
-                try:
-                    answers.append(await self.parse_response(line, command[0]))
-                except ResponseError as error:  # what the others are answered stands behind it
-                    answers.append(error)
-            return answers
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all connections."""
+        if self._opening is not None:
+            await end(self._opening)
+        await super().aclose(close_connection_pool)
 
-        answers: list[Any] = await self._exchange([part for one in commands for part in _PACKER.pack(*one)], read)
-        return answers
+    def _ready(self, *, alone: bool) -> Line | None:
+        """A line on which nobody waits for something older; none while there may be more lines.
 
-    async def _exchange(self, packed: list[bytes], read: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Send something over a connection, and read what is answered."""
-        async with asyncio.timeout(ANSWER_S), self._room:
-            pool = self.connection_pool
-            line = pool.get_available_connection()  # type: ignore[no-untyped-call]
-            try:
-                # What stands in it unread belongs to nobody: a connection that is closed, or out of step, is made anew.
-                if not line.is_connected or await line.can_read():
-                    await pool.ensure_connection(line)
-                await line.send_packed_command(packed)
-                return await read(line)
-            except ResponseError as error:
-                if "READONLY" in str(error):
-                    # It is a replica since a fail-over; behind the same address may be a master, for who asks again.
-                    await pool.disconnect(inuse_connections=False)
-                raise
-            finally:
-                await pool.release(line)
+        So an answer that takes its time keeps those waiting who asked together with it, and nobody else.
+        """
+        lines: list[Line] = []
+        for line in self._lines:
+            if line.is_open:
+                if line.is_idle if alone else line.is_free:
+                    return line
+                lines.append(line)
+        return max(lines, key=Line.oldest_due) if len(lines) >= LINES else None
+
+    async def _opened(self, due: float) -> Line:
+        """A line; who needs one while it is being opened waits for it together with the others."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(unasked)
+        async with asyncio.timeout_at(due):
+            return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Line:
+        try:
+            return await super()._open()
+        finally:
+            self._opening = None
+
+
+class _Patient(_Direct):
+    """Commands to one server that wait there, each with a line of its own meanwhile."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._free: list[Line] = []
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        line = self._free.pop() if self._free else None
+        if line is None or not line.is_open:
+            line = await self._open()
+        try:
+            told = await line.ask(_packed(args), asyncio.get_running_loop().time() + LISTEN_S)
+        except BaseException:
+            line.leave()
+            raise
+        self._free.append(line)
+        return await self._read(told, args[0], options)
+
+
+class _Told:
+    """Stands where the client reads an answer that has been read."""
+
+    def __init__(self, told: Any) -> None:
+        self._told = told
+
+    async def read_response(self, **_: Any) -> Any:
+        return self._told
+
+
+def _packed(command: tuple[Any, ...]) -> bytes:
+    name = command[0]
+    packed: bytes = hiredis.pack_command((*name.split(), *command[1:]) if " " in name else command)
+    return packed
 
 
 class _Cluster(RedisCluster):
     """A cluster whose client may be used by many at once while it finds its way."""
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
+    async def execute_command(self, *args: Any, alone: bool = False, **options: Any) -> Any:
         # Before it knows the cluster the client would send commands anywhere, to be told where they belong.
         await self.initialize()
         try:
@@ -164,12 +227,11 @@ class Connections:
             case One():
                 # One limit around a whole command is enough here; the client's own costs a task for each write.
                 commands = {"socket_timeout": None, "socket_connect_timeout": NODE_S, "retry": _NEVER}
-                commands["socket_read_size"] = READ_BYTES
                 listener = {"socket_timeout": LISTEN_S, "socket_connect_timeout": NODE_S, "retry": _NEVER}
-                pool = ConnectionPool.from_url(address.url, max_connections=CONNECTIONS, **commands)
+                pool = ConnectionPool.from_url(address.url, **commands)
                 self.commands = _Prompt.from_pool(pool)
                 pool = ConnectionPool.from_url(address.url, max_connections=LISTENERS, **listener)
-                self.listener = Redis.from_pool(pool)
+                self.listener = _Patient.from_pool(pool)
             case Cluster():
                 # A cluster's client takes the same commands, which its types do not say.
                 self.commands = cast("Redis", _PromptCluster(**_cluster(address, CONNECTIONS, NODE_S)))
@@ -179,7 +241,7 @@ class Connections:
                 sentinel_kwargs = {**times, "retry": _NEVER, **address.asking}
                 self._sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
                 self.commands = _Prompt.from_pool(_pool(self._sentinel, address, CONNECTIONS, NODE_S))
-                self.listener = Redis.from_pool(_pool(self._sentinel, address, LISTENERS, LISTEN_S))
+                self.listener = _Patient.from_pool(_pool(self._sentinel, address, LISTENERS, LISTEN_S))
 
     async def ping(self) -> None:
         """Reach every master and see that it is one and takes writes.
@@ -227,7 +289,7 @@ async def answered_together(redis: Redis, commands: Sequence[tuple[Any, ...]]) -
             return await asyncio.gather(*(redis.execute_command(*command) for command in commands))  # type: ignore[no-untyped-call]
         answers = await redis.execute_all(commands)
         for answer in answers:
-            if isinstance(answer, ResponseError):
+            if isinstance(answer, BaseException):
                 raise answer
         return answers
 

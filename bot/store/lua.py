@@ -17,6 +17,9 @@ from bot.store.client import mapped
 
 FOLDER = Path(__file__).parent / "scripts"
 
+LONG = frozenset({"open"})
+"""Scripts that answer with a conversation."""
+
 PATIENCE_S = 5.0
 """How long what a turn has done is brought to a Redis that is away: a restart or a fail-over costs no turn."""
 
@@ -27,10 +30,14 @@ class Script:
     """A script by its digest, and by its text for a server that has not seen it or has forgotten it.
 
     The text goes to the server that was asked and to no other: in a cluster one that is down costs the rest nothing.
+
+    Args:
+        alone: its answer may be long, and nobody else's is to come behind it.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, alone: bool = False) -> None:
         self._text = text
+        self._alone = alone
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, redis: Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -39,13 +46,12 @@ class Script:
         Raises:
             Transient: Redis cannot be reached; the script ran or it did not.
         """
-        run: Any = redis.evalsha
+        run: Any = redis.execute_command
         with mapped():
             try:
-                return await run(self._digest, len(keys), *keys, *args)
+                return await run("EVALSHA", self._digest, len(keys), *keys, *args, alone=self._alone)
             except NoScriptError:
-                run = redis.eval
-                return await run(self._text, len(keys), *keys, *args)
+                return await run("EVAL", self._text, len(keys), *keys, *args, alone=self._alone)
 
 
 class Scripts:
@@ -53,7 +59,9 @@ class Scripts:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._scripts = {path.stem: Script(path.read_text()) for path in sorted(FOLDER.glob("*.lua"))}
+        self._scripts = {
+            path.stem: Script(path.read_text(), alone=path.stem in LONG) for path in sorted(FOLDER.glob("*.lua"))
+        }
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script.

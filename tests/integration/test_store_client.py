@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.exceptions import RedisError
 
 from bot.errors import Transient
-from bot.store.client import Connections, answered_together
+from bot.store.client import ANSWER_S, Connections, answered_together
 
 pytestmark = pytest.mark.behaviour("machines.connections")
 
@@ -51,6 +52,32 @@ async def test_commands_go_out_together_and_each_is_answered(connections: Connec
     with pytest.raises(Transient):
         await answered_together(redis, [("SET", "a", "word"), ("INCR", "a"), ("SET", "b", "after it")])
     assert await redis.mget("a", "b") == [b"word", b"after it"]
+
+
+async def test_what_is_asked_at_once_goes_out_together_over_one_connection(connections: Connections) -> None:
+    redis, watch = connections.commands, connections.listener
+    await redis.ping()
+    before = (await watch.info("stats"))["total_reads_processed"]
+    counted = await asyncio.gather(*(redis.incr("count") for _ in range(200)))
+    reads = (await watch.info("stats"))["total_reads_processed"] - before
+    assert counted == list(range(1, 201))
+    assert reads < 10
+    assert len(await watch.client_list()) == 2
+
+
+async def test_each_command_has_its_own_time_while_the_server_is_silent(connections: Connections) -> None:
+    redis, watch = connections.commands, connections.listener
+    clock = asyncio.get_running_loop().time
+    await redis.set("who", "ada")
+    await watch.client_pause(int(ANSWER_S * 1000) + 500)
+    begun = clock()
+    first = asyncio.ensure_future(redis.get("who"))
+    await asyncio.wait({first}, timeout=ANSWER_S - 0.5)
+    second = asyncio.ensure_future(redis.get("who"))
+    with pytest.raises(RedisError):
+        await first
+    assert ANSWER_S <= clock() - begun < ANSWER_S + 0.4
+    assert [await second, await redis.get("who")] == [b"ada", b"ada"]
 
 
 async def test_a_name_of_two_words_goes_out_as_two(connections: Connections) -> None:

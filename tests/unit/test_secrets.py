@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -10,6 +11,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from bot.observe import configure_logging
 from bot.secrets import REMOVED, Masking, find, mask
 
 
@@ -154,6 +156,29 @@ def test_an_exception_in_structlog_is_masked() -> None:
         line = logger.exception("failed", error=RuntimeError("canary-value"))
     assert "canary" not in line
     assert json.loads(line)["exception"].endswith(f"ValueError: {REMOVED}")
+
+
+@pytest.mark.behaviour("secrets.masked")
+def test_our_own_lines_and_those_of_libraries_come_out_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", logging.WARNING)
+    monkeypatch.setattr("sys.stderr", written)
+    ours, library = structlog.get_logger("bot.test"), logging.getLogger("library.test")
+    configure_logging(Masking(["canary-value"]), pretty=False, level=logging.WARNING)
+    ours.info("not wanted")
+    try:
+        raise ValueError("canary-value")
+    except ValueError as error:
+        ours.error("failed", exc_info=error, half="\ud83d", number=2**70)
+    library.warning("said %s", "canary-value")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [(line["event"], line["level"], line["logger"]) for line in lines] == [
+        ("failed", "error", "bot.test"),
+        (f"said {REMOVED}", "warning", "library.test"),
+    ]
+    assert lines[0]["exception"].endswith(f"ValueError: {REMOVED}")
 
 
 @pytest.mark.behaviour("secrets.masked")
