@@ -93,7 +93,7 @@ class Calls:
             verify=partial(self._verify, tenant, key),
             hand_over=partial(self._hand_over, key),
             state=services.tool_state.within(call.name),
-            attachments=turn.attachments(),
+            attachments=turn.attachments,
         )
 
     async def _verify(self, tenant: str, key: str, username: str, secret: SecretStr) -> Principal:

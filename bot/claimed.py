@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import overload
 
 from bot import history
 from bot.conversation import AssistantTurn, Note, NoteTurn, StaffTurn, ToolTurn, Turn, UserTurn
@@ -67,8 +68,12 @@ class ClaimedTurn:
         """What the model said in this turn so far, before and between calls."""
         return [turn.text for turn in self._turns if isinstance(turn, AssistantTurn) and turn.text]
 
-    def attachments(self) -> tuple[Attachment, ...]:
-        """The files in the window, newest last."""
+    @property
+    def attachments(self) -> Sequence[Attachment]:
+        """The files in the window, newest last; looked for when somebody looks at them."""
+        return _Files(self._found)
+
+    def _found(self) -> tuple[Attachment, ...]:
         messages = self.messages()
         if _ATTACHED in b"".join(messages[self._searched :]):
             for entry in self.lease.record.entries[self._searched :]:
@@ -131,6 +136,27 @@ class ClaimedTurn:
         return self.audience.is_overheard and any(
             isinstance(turn, UserTurn) and turn.asks and turn.secrets for turn in self._turns
         )
+
+
+class _Files(Sequence[Attachment]):
+    """Files that are looked for when they are asked for: few calls do, and half a megabyte takes half a millisecond."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Callable[[], tuple[Attachment, ...]]) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+    @overload
+    def __getitem__(self, place: int) -> Attachment: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Attachment, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Attachment | tuple[Attachment, ...]:
+        return self._found()[place]
 
 
 def author_of(turns: Iterable[Turn]) -> Person:

@@ -83,7 +83,7 @@ class ToolContext:
     verify: Callable[[str, SecretStr], Awaitable[Principal]]
     hand_over: Callable[[str], Awaitable[None]]
     state: SharedState
-    attachments: tuple[Attachment, ...] = ()
+    attachments: Sequence[Attachment] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

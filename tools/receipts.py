@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
@@ -161,7 +162,7 @@ def summed(receipt: Receipt) -> ReceiptRead:
     return read
 
 
-def find_attachment(attachments: tuple[Attachment, ...], name: str) -> Attachment:
+def find_attachment(attachments: Sequence[Attachment], name: str) -> Attachment:
     """The file that the model means: by id, by name (the newest of that name), or `latest`.
 
     Raises:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +110,7 @@ class Shop:
         tenant: str = "default",
         audience: Audience = Audience.DIRECT,
         secrets: Mapping[str, str] | None = None,
-        attachments: tuple[Attachment, ...] = (),
+        attachments: Sequence[Attachment] = (),
         said: Mapping[str, str] | None = None,
     ) -> ToolContext:
         """The context of a call of this person, with what they have proved so far.
