@@ -112,7 +112,8 @@ async def test_a_running_answer_is_stopped(stage: Stage, shown: Window) -> None:
     stream = stage.platform.reply(lease)
     stream.append("First, ")
     await expect(shown.page.locator(".answer.is-live")).to_be_visible()
-    await shown.page.get_by_role("button", name="Stop writing").click()
+    async with shown.page.expect_response("**/stop*"):
+        await shown.page.get_by_role("button", name="Stop writing").click()
     await expect(shown.page.get_by_role("button", name="Stop writing")).to_be_visible()
     assert any(isinstance(event, StopRequested) for event in stage.taken)
     await stage.finish(lease, stream, "First, (Stopped.)")
