@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import overload
 
@@ -47,9 +47,9 @@ class ClaimedTurn:
         self.lease = replace(self.lease, record=history.halved(self.lease.record, begins=self.lease.begins))
         self._messages, self._files, self._searched = [], {}, 0
 
-    def known(self) -> Sequence[Turn]:
-        """What was said in the thread, as far back as its window reaches, with the turn's own entries."""
-        return [entry.turn for entry in self.lease.record.entries]
+    def known(self) -> Iterator[Turn]:
+        """What was said in the thread, the newest first: each is read when somebody looks at it."""
+        return (entry.turn for entry in reversed(self.lease.record.entries))
 
     def turns(self) -> Sequence[Turn]:
         """The turn's own entries."""

@@ -8,7 +8,7 @@ import pytest
 
 from bot import sentences
 from bot.german import GERMAN
-from bot.interpreter import last_heard, spoken
+from bot.interpreter import LOOK_BACK, last_heard, spoken
 from bot.languages import Language, heard, named
 from bot.outgoing import Policy, clean
 from tests.talk import ANN, said
@@ -64,7 +64,10 @@ def test_the_small_words_tell_the_language(text: str, language: Language | None)
 @pytest.mark.behaviour("language.heard")
 def test_the_last_words_of_a_customer_that_tell_it_count() -> None:
     turns = [said("Where is it?"), said("Wo ist meine Bestellung?"), said("123123"), said("I am on it", by=ANN)]
-    assert last_heard(turns) is Language.GERMAN
+    assert last_heard(reversed(turns)) is Language.GERMAN
     assert last_heard(turns[:1]) is Language.ENGLISH
     assert last_heard([]) is None
+    waiting = [said("123123")] * LOOK_BACK
+    assert last_heard([*waiting[1:], *turns[:1]]) is Language.ENGLISH
+    assert last_heard([*waiting, *turns[:1]]) is None, "of a long conversation only the end is read"
     assert (named(" Deutsch "), named("german"), named("Klingon")) == (Language.GERMAN, Language.GERMAN, None)
