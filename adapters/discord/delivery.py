@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from adapters.discord.register import Venue
-from adapters.discord.render import Part, is_of_turn, nonce
+from adapters.discord.render import Part, is_of_turn, nonce, reads
 from adapters.discord.rest import (
     ARCHIVED,
     EDITED_TOO_OFTEN,
@@ -168,8 +168,7 @@ class Delivery:
                     raise
                 continue
             await self._keep(index, place, str(message["id"]))
-            if str(message.get("content", "")).strip() != body["content"].strip():
-                # The nonce gave back what an earlier try had posted.
+            if not reads(message, body):  # the nonce gave back what an earlier try had posted
                 await self._edit(index, f"{place.channel}/{message['id']}", body, part)
             return
         raise Permanent("undeliverable")

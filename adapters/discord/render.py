@@ -177,6 +177,13 @@ def is_of_turn(message: Json, thread: ThreadKey, turn: int) -> bool:
     return False
 
 
+def reads(message: Json, body: Json) -> bool:
+    """Whether a message says what a body asks for and offers the same under it."""
+    same_text = str(message.get("content", "")).strip() == body["content"].strip()
+    same_buttons = [*custom_ids(message.get("components", ()))] == [*custom_ids(body.get("components", ()))]
+    return same_text and same_buttons and len(message.get("attachments", ())) == len(body.get("attachments", ()))
+
+
 def custom_ids(components: Iterable[Json]) -> Iterable[str]:
     """All custom ids in a tree of components."""
     for component in components:

@@ -12,11 +12,13 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.discord.permissions import invite_url
+from bot.conversation import AssistantTurn
 from tests.chaos.test_crashes import settled
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.faults import held_after
 from tests.servers.openai import ScriptedModel, held, says, waits
 from tests.servers.process import FrontdeskProcess
+from tests.stages.customers import archive
 from tests.stages.discord import BEN, Talk, Town
 from tests.stages.play import environment
 
@@ -87,6 +89,31 @@ async def test_killed_between_sending_and_storing(
         await settled(redis)
         assert town.server.answers(talk.place) == ["The whole answer."]
     assert len([channel for channel in town.server.world.channels.values() if channel.is_thread]) == 1
+
+
+@pytest.mark.behaviour("crash.once")
+async def test_killed_while_a_committed_answer_stands_with_the_button_of_one_that_is_being_written(
+    variables: dict[str, str], redis_url: str, town: Town, model: ScriptedModel, redis: Redis, tmp_path: Path
+) -> None:
+    fault = town.server.faults.next("POST", MESSAGES, held_after())
+    talk = Talk(town)
+    whole = held("The whole answer. ", "")
+    async with process(variables, tmp_path, town) as victim, archive(redis_url) as kept:
+        model.plays(whole)
+        await talk.say("Hi")
+        await fault.reached.wait()
+        for pause in whole.pauses:
+            pause.release()
+        while not any(isinstance(entry.turn, AssistantTurn) for entry in (await kept.mailbox.load(talk.thread)).entries):
+            await redis.blpop(["never"], timeout=0.02)
+        victim.kill()
+        await victim.ended()
+        fault.release()
+    await town.server.gateway.until_left()
+    async with process(variables, tmp_path, town):
+        assert await talk.answer() == "The whole answer."
+        await settled(redis)
+    assert town.server.answers(talk.place) == ["The whole answer."]
 
 
 @pytest.mark.behaviour("crash.once", "discord.long")

@@ -93,6 +93,8 @@ class FrontdeskProcess:
     ) -> None:
         self.kill()
         await self.ended()
+        if error is not None:
+            print(self.printed)  # the report of a test that failed shows what the process said
 
     async def _read(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
