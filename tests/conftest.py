@@ -31,7 +31,7 @@ from bot.store.program import find_server
 from tests.servers.postgres import Postgres, find_postgres
 from tests.servers.redis import RedisServer, cluster
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 """How long the body of a test may take, unless it says `@pytest.mark.timeout_s(…)`."""
 
 IN_CI = os.environ.get("CI") == "true"

@@ -20,9 +20,10 @@ from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
 from tests.servers.http import plain_client
 from tests.servers.openai import Reply, Request, ScriptedModel, calls, says
+from tests.servers.patience import WAIT_S
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis_proxy import RedisProxy
-from tests.stages.play import WAIT_S, assert_whole, environment
+from tests.stages.play import assert_whole, environment
 from tests.stages.web import ADA, ROBIN, page_stage
 
 SCRIPTS = ("put", "reserve", "open", "step", "commit", "done")
@@ -52,7 +53,7 @@ POINTS = [(name, 1) for name in SCRIPTS] + [("step", 2)]
 
 
 @pytest.mark.behaviour("crash.once")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(("script", "time"), POINTS, ids=[f"{name}-{time}" for name, time in POINTS])
 async def test_killed_around_a_script(
@@ -85,7 +86,7 @@ async def test_killed_around_a_script(
 
 
 @pytest.mark.behaviour("crash.once")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 @pytest.mark.parametrize("request_number", [1, 2])
 async def test_killed_while_the_model_is_asked(
     request_number: int, model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
@@ -106,7 +107,7 @@ async def test_killed_while_the_model_is_asked(
 
 
 @pytest.mark.behaviour("crash.human")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_killed_while_a_human_is_called(
     moment: str, model: ScriptedModel, proxy: RedisProxy, redis_url: str, tmp_path: Path

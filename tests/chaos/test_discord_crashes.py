@@ -22,7 +22,7 @@ from tests.stages.customers import archive
 from tests.stages.discord import BEN, Talk, Town
 from tests.stages.play import environment
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 MESSAGES, THREADS = r"/channels/\d+/messages", r".*/threads"
 
@@ -104,7 +104,9 @@ async def test_killed_while_a_committed_answer_stands_with_the_button_of_one_tha
         await fault.reached.wait()
         for pause in whole.pauses:
             pause.release()
-        while not any(isinstance(entry.turn, AssistantTurn) for entry in (await kept.mailbox.load(talk.thread)).entries):
+        while not any(
+            isinstance(entry.turn, AssistantTurn) for entry in (await kept.mailbox.load(talk.thread)).entries
+        ):
             await redis.blpop(["never"], timeout=0.02)
         victim.kill()
         await victim.ended()
@@ -229,7 +231,7 @@ async def test_one_that_was_paused_wakes_up_and_changes_nothing(
             await settled(redis)
             slow.pause.release()
             zombie.signal(signal.SIGCONT)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(20):
                 while "fenced" not in zombie.printed:
                     await redis.blpop(["never"], timeout=0.05)
             assert town.server.answers(talk.place) == ["From the heir."]

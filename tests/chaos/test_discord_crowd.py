@@ -41,7 +41,7 @@ def tells(request: Request) -> Reply:
 
 
 @pytest.mark.behaviour("discord.crowd", "discord.limits")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_twenty_threads_stream_at_once_and_every_final_text_is_right(
     variables: dict[str, str], model: ScriptedModel
 ) -> None:
@@ -69,7 +69,7 @@ async def test_twenty_threads_stream_at_once_and_every_final_text_is_right(
 
 
 @pytest.mark.behaviour("discord.in_time")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_presses_and_commands_are_answered_in_time_while_many_answers_are_written(
     variables: dict[str, str], model: ScriptedModel
 ) -> None:

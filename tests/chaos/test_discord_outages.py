@@ -23,7 +23,7 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 
 @pytest.mark.behaviour("discord.in_time")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_while_redis_is_frozen_who_presses_or_asks_is_told_within_three_seconds(
     tmp_path: Path, model: ScriptedModel
 ) -> None:

@@ -23,7 +23,7 @@ from tests.stages.customers import Archive, Customer, archive, echoes
 from tests.stages.play import environment
 from tests.talk import a_thread, answered, said
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 PARTITIONS = 4
 
@@ -95,7 +95,7 @@ async def test_a_master_that_is_away_costs_the_threads_of_others_nothing(away: s
                 assert served == [None, None]
             lost.thaw() if away == "frozen" else lost.start()
             await asyncio.to_thread(lost.wait)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while not await is_served(kept, PARTITIONS_OF_MASTERS[0]):
                     await asyncio.sleep(0.05)
 
@@ -181,7 +181,7 @@ async def test_the_old_owner_is_rejected_after_a_fail_over_that_lost_its_claim(
 
 async def claimed(kept: Archive) -> Lease:
     """The next lease, waited for while the new master is being found."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while True:
             try:
                 if isinstance(lease := await kept.mailbox.claim(0), Lease):

@@ -37,7 +37,7 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 
 @pytest.mark.behaviour("mcp.once", "mcp.unknown_outcome")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_write_without_a_result_on_record_is_not_repeated_by_who_takes_over(
     model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 
 @pytest.mark.behaviour("crash.zombie")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_paused_worker_that_wakes_up_writes_nothing_and_posts_nothing(
     model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
 ) -> None:
@@ -44,7 +44,7 @@ async def test_a_paused_worker_that_wakes_up_writes_nothing_and_posts_nothing(
                 pause.release()
             zombie.signal(signal.SIGCONT)
             # It is awake when it has come to the end of its turn and says so in its log.
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(20):
                 while "fenced" not in zombie.printed:
                     await redis.blpop(["never"], timeout=0.05)
             assert page.answers() == ["From the heir."]
@@ -52,7 +52,7 @@ async def test_a_paused_worker_that_wakes_up_writes_nothing_and_posts_nothing(
 
 
 @pytest.mark.behaviour("crash.drain")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_worker_that_is_told_to_stop_completes_its_answer_and_exits_with_0(
     model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
 ) -> None:
@@ -74,7 +74,7 @@ async def test_a_worker_that_is_told_to_stop_completes_its_answer_and_exits_with
 
 
 @pytest.mark.behaviour("crash.drain")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_what_is_not_done_in_time_is_given_back_without_counting(
     model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
 ) -> None:
@@ -93,7 +93,7 @@ async def test_what_is_not_done_in_time_is_given_back_without_counting(
 
 
 @pytest.mark.behaviour("crash.many")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_two_processes_share_the_work_and_answer_each_message_once(
     model: ScriptedModel, redis_url: str, redis: Redis, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from tests.stages.web import page_stage
 ACKNOWLEDGED_S = 2.0
 """Slack takes an event for lost after three."""
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 
 @pytest.fixture

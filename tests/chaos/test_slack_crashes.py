@@ -20,7 +20,7 @@ from tests.stages.customers import becomes
 from tests.stages.play import assert_whole, environment, record
 from tests.stages.slack import settings, slack_stage
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 ANSWER = "This is an answer that is long enough to be shown while it is being written. And it ends here."
 

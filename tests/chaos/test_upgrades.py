@@ -11,10 +11,11 @@ import pytest
 
 from tests.chaos.test_roles import TOKEN, Visitor, process
 from tests.servers.openai import ScriptedModel
+from tests.servers.patience import WAIT_S
 from tests.servers.process import FrontdeskProcess
 from tests.servers.redis import RedisServer, serving
 from tests.stages.customers import archive, becomes, echoes
-from tests.stages.play import WAIT_S, environment
+from tests.stages.play import environment
 from tools.database import Database, migrate
 
 pytestmark = pytest.mark.timeout_s(120)

@@ -27,7 +27,7 @@ from tests.stages.customers import Archive, Customer, archive, becomes, echoes
 from tests.stages.play import assert_whole, environment, played
 from tests.stages.web import page_stage
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 
 @pytest.fixture

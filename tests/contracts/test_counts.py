@@ -29,7 +29,7 @@ async def test_a_window_counts_what_all_add_and_ends(connections: Connections) -
     assert 86_000 < (counted[day].ends_at - datetime.now(UTC)).total_seconds() <= 86_400
     read = await two.read([day, other])
     assert {window: count.total for window, count in read.items()} == {day: 19}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await one.read([brief]):
             await asyncio.sleep(0.05)
     assert (await one.add({brief: 3}))[brief].total == 3

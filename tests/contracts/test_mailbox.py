@@ -339,7 +339,7 @@ async def test_the_door_closes_while_redis_is_nearly_full(connections: Connectio
     guard = asyncio.create_task(guard_memory(connections.commands, mailbox))
     try:
         await connections.commands.config_set("maxmemory", int(used * 1.1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await put(mailbox, a_thread(), said("hello")) is not Put.BUSY:
                 await mailbox.wait(0, 0.05)
     finally:
@@ -399,7 +399,7 @@ async def test_news_of_a_running_turn_is_published(patient: RedisMailbox) -> Non
     await claimed(patient)
     news = patient.news()
     hearing = asyncio.ensure_future(anext(news))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not hearing.done():
             await put(patient, thread, said("more"))
             await asyncio.wait({hearing}, timeout=0.02)

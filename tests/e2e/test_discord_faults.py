@@ -17,10 +17,10 @@ from tests.servers.discord.buckets import Limit
 from tests.servers.discord.faults import Fault, dropped, fails, lost, ratelimited, unavailable
 from tests.servers.discord.values import ChannelType
 from tests.servers.openai import ScriptedModel, held, says
+from tests.servers.patience import WAIT_S
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Town, as_read, discord_stage, frontdesk
 from tests.stages.meters import Meters
-from tests.stages.play import WAIT_S
 
 MESSAGES, MESSAGE, THREADS = r"/channels/\d+/messages", r"/channels/\d+/messages/\d+", r".*/threads"
 QUICK = {"LEASE_S": "2", "MAX_ATTEMPTS": "3"}

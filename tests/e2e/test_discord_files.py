@@ -15,11 +15,12 @@ from tests.scenarios import RECEIPT, reads_attachment, relays
 from tests.servers.discord import Channel, DiscordServer
 from tests.servers.discord.cdn import Odd
 from tests.servers.openai import ScriptedModel, held, reads, says
+from tests.servers.patience import WAIT_S
 from tests.servers.process import FrontdeskProcess
 from tests.stages.customers import becomes
 from tests.stages.discord import DiscordStage, Talk, Town, discord_stage
 from tests.stages.meters import Meters
-from tests.stages.play import WAIT_S, record, results_of
+from tests.stages.play import record, results_of
 
 LIMIT_BYTES = 10 << 20
 GROWTH_BYTES = 20_000_000
@@ -83,7 +84,7 @@ async def test_what_is_served_instead_of_a_file_is_told_and_ends(
 
 
 @pytest.mark.behaviour("discord.files")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_body_without_an_end_costs_the_process_that_reads_it_little_memory(
     variables: dict[str, str], model: ScriptedModel, tmp_path: Path
 ) -> None:

@@ -18,9 +18,9 @@ from tests.chaos.test_crashes import settled
 from tests.servers.discord import Channel, ChannelType, Message
 from tests.servers.discord.faults import slow_mode
 from tests.servers.openai import ScriptedModel, calls, held, says
+from tests.servers.patience import WAIT_S
 from tests.stages.customers import becomes
 from tests.stages.discord import ROBIN, DiscordStage, as_read, discord_stage
-from tests.stages.play import WAIT_S
 
 MESSAGES = r"/channels/\d+/messages"
 MINE = re.escape(HELD_BACK[:30])

@@ -16,9 +16,10 @@ from bot.errors import ConfigError, Transient
 from tests.servers.discord import Channel, ChannelType, DiscordServer, P
 from tests.servers.discord.values import Intent
 from tests.servers.openai import ScriptedModel, says
+from tests.servers.patience import WAIT_S
 from tests.stages.customers import echoes
 from tests.stages.discord import ADA, BEN, REGISTRY, ROBIN, DiscordStage, Town, discord_stage, frontdesk
-from tests.stages.play import WAIT_S, played, record
+from tests.stages.play import played, record
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,10 @@ from bot.vitals import Vital, look
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.faults import held_after
 from tests.servers.openai import ScriptedModel, says
+from tests.servers.patience import WAIT_S
 from tests.stages.customers import echoes
 from tests.stages.discord import REGISTRY, DiscordStage, Town, discord_stage, frontdesk
-from tests.stages.play import WAIT_S, played, record
+from tests.stages.play import played, record
 
 MESSAGES = r"/channels/\d+/messages"
 

@@ -16,8 +16,9 @@ from tests.servers.discord import ChannelType, P
 from tests.servers.discord.faults import fails, held_after, unavailable
 from tests.servers.discord.values import Message, MessageFlag, MessageType
 from tests.servers.openai import ScriptedModel, calls, held, says
+from tests.servers.patience import WAIT_S
 from tests.stages.discord import ADA, BEN, ROBIN, DiscordStage, as_read, discord_stage
-from tests.stages.play import WAIT_S, record
+from tests.stages.play import record
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})
 

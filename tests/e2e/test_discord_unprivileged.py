@@ -11,8 +11,8 @@ from bot.messages import ThreadKey
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.values import ChannelType, Intent, Message, P
 from tests.servers.openai import ScriptedModel, says
+from tests.servers.patience import WAIT_S
 from tests.stages.discord import BEN, DiscordStage, Town, discord_stage, is_finished
-from tests.stages.play import WAIT_S
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ from bot.store.mailbox import RedisMailbox
 from bot.store.shared_state import RedisSharedState
 from tests.scenarios import ORDER
 from tests.servers.openai import ScriptedModel, calls, fails, held, says
+from tests.servers.patience import WAIT_S
 from tests.servers.process import frontdesk
 from tests.stages.meters import Meters
-from tests.stages.play import WAIT_S, assert_whole, played, record
+from tests.stages.play import assert_whole, played, record
 from tests.stages.search import redis_bytes
 from tests.stages.web import ADA, BEN, web_stage
 from tools.database import Database, migrate
@@ -47,7 +48,7 @@ async def everything(redis: Redis, database: Path) -> bytes:
 
 
 @pytest.mark.behaviour("forget.person", "forget.proof")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_person_stands_nowhere_any_more_and_others_lose_nothing(
     variables: dict[str, str], model: ScriptedModel, redis: Redis, tmp_path: Path
 ) -> None:

@@ -261,7 +261,7 @@ async def test_while_the_model_is_left_alone_everybody_is_told_at_once(
             )
             assert [letter.reason for letter in await app.mailbox.dead_letters()][-1] == "model_resting"
             model.answers(says("I am back."))
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(20):
                 while True:
                     await other.say("And now?")
                     if await other.answer() == "I am back.":

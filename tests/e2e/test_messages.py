@@ -11,8 +11,9 @@ import pytest
 from bot.conversation import Note, NoteTurn, UserTurn
 from tests.scenes import Changeable
 from tests.servers.openai import ScriptedModel, held, says, waits
+from tests.servers.patience import WAIT_S
 from tests.stages.company import discord_company, slack_company, web_company
-from tests.stages.play import WAIT_S, assert_whole, record
+from tests.stages.play import assert_whole, record
 
 STAGES: Mapping[str, Callable[[Mapping[str, str]], AbstractAsyncContextManager[Changeable]]] = {
     "web": web_company,

@@ -14,7 +14,7 @@ from bot.ports import Form
 from tests.servers.browser import Window, launched, window
 from tests.servers.page import Stage, asked, staged
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 SAMPLE = Path(__file__).parents[2] / "adapters" / "web" / "static" / "sample-receipt.png"
 RECEIPT: dict[str, Any] = {

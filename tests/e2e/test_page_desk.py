@@ -13,7 +13,7 @@ from tests.servers.browser import launched, window
 from tests.servers.openai import ScriptedModel, says
 from tests.stages.play import played
 
-pytestmark = pytest.mark.timeout_s(60)
+pytestmark = pytest.mark.timeout_s(120)
 
 
 @pytest.fixture

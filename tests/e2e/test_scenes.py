@@ -13,8 +13,9 @@ import pytest
 from bot.conversation import StaffTurn, Turn, UserTurn
 from tests.scenes import SCENES, Company, Move, Scene
 from tests.servers.openai import ScriptedModel
+from tests.servers.patience import WAIT_S
 from tests.stages.company import discord_company, slack_company, square_company, web_company
-from tests.stages.play import WAIT_S, assert_whole, record, results_of
+from tests.stages.play import assert_whole, record, results_of
 
 STAGES: Mapping[str, Callable[[Mapping[str, str]], AbstractAsyncContextManager[Company]]] = {
     "web": web_company,

@@ -84,7 +84,7 @@ async def test_chat_answers_and_leaves(leave: str, tmp_path: Path, model: Script
 
 
 @pytest.mark.behaviour("cli.chat")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_chat_without_a_key_talks_to_the_stand_in(tmp_path: Path) -> None:
     ran = await frontdesk_from_nothing("chat", folder=tmp_path, typed="Order 123123, email santa@clau.se\n")
     assert ran.status == 0, ran.err
@@ -94,7 +94,7 @@ async def test_chat_without_a_key_talks_to_the_stand_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("cli.dead_letters")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_dead_letters_are_listed_retried_and_dropped(
     tmp_path: Path, model: ScriptedModel, redis_url: str
 ) -> None:
@@ -123,7 +123,7 @@ async def test_dead_letters_are_listed_retried_and_dropped(
 
 
 @pytest.mark.behaviour("cli.restart")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_a_second_start_on_the_embedded_default_finds_its_conversations(
     tmp_path: Path, model: ScriptedModel
 ) -> None:

@@ -164,7 +164,7 @@ async def test_the_redis_of_compose_asks_who_calls_and_is_safe(tmp_path: Path) -
     )
     try:
         url = (secrets / "redis_url").read_text().strip().replace("redis:6379", f"127.0.0.1:{port}")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while not await asyncio.to_thread(_answers, port):
                 await asyncio.sleep(0.05)
         with Redis(port=port, retry=AT_ONCE) as stranger, pytest.raises(redis.exceptions.AuthenticationError):

@@ -51,7 +51,7 @@ async def read(url: str, key: str) -> object:
 
 async def gone(pid: int) -> None:
     """Wait until a process that is not our child has ended; a zombie in the care of nobody counts as ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while Path(f"/proc/{pid}").exists() and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
             await asyncio.sleep(0.01)
 
@@ -151,7 +151,7 @@ async def orphan(data_dir: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await running_url(data_dir) is None:
                 await asyncio.sleep(0.01)
         yield process

@@ -92,7 +92,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.mark.behaviour("report.away")
-@pytest.mark.timeout_s(45)
+@pytest.mark.timeout_s(120)
 async def test_what_the_database_missed_is_brought_later(database: Database, tmp_path: Path) -> None:
     journal = Journal(log := SqlTurnLog(database))
     with sqlite3.connect(tmp_path / "report.sqlite3", isolation_level=None) as holder:

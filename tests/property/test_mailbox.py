@@ -95,7 +95,7 @@ class MailboxMachine(RuleBasedStateMachine):
         """What an operation gives, waited for from outside its event loop."""
 
         async def bounded() -> Any:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 return await work
 
         return self.runner.run(bounded())
@@ -350,7 +350,7 @@ def texts(turns: list[Any]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.behaviour("mailbox.model", "mailbox.holder", "mailbox.order", "mailbox.retried", "mailbox.zombie")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 def test_the_mailbox_does_what_its_model_does(redis_url: str) -> None:
     with asyncio.Runner() as runner:
         MailboxMachine.runner, MailboxMachine.connections = runner, Connections(redis_url)

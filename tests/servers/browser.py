@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from tests.servers.patience import WAIT_S
+
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -18,7 +20,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-PATIENCE_MS = 10_000
+PATIENCE_MS = round(WAIT_S * 1_000)
 
 
 @asynccontextmanager

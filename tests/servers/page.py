@@ -42,13 +42,14 @@ from bot.server import application, bind, serving
 from bot.store.client import Connections
 from bot.store.mailbox import RedisMailbox
 from bot.store.shared_state import RedisSharedState
+from tests.servers.patience import WAIT_S
 from tools.database import Database
 from tools.desk import SqlDesk
 from tools.migrations import migrate
 
 _SECRET = re.compile(r"sk-\w+")
 _VERDICTS = {Put.STORED: Verdict.STORED, Put.DUPLICATE: Verdict.DUPLICATE, Put.IGNORED: Verdict.IGNORED}
-PATIENCE_S = 10.0
+PATIENCE_S = WAIT_S
 
 
 class Stage:

@@ -94,7 +94,7 @@ class FrontdeskProcess:
         self.kill()
         await self.ended()
         if error is not None:
-            print(self.printed)  # the report of a test that failed shows what the process said
+            sys.stdout.write(self.printed)  # the report of a test that failed shows what the process said
 
     async def _read(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():

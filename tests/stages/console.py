@@ -13,7 +13,8 @@ from adapters.console.platform import ConsolePlatform
 from bot.app import App, terminal
 from bot.messages import ThreadKey
 from bot.ports import Form
-from tests.stages.play import WAIT_S, played
+from tests.servers.patience import WAIT_S
+from tests.stages.play import played
 
 
 class Screen(io.StringIO):

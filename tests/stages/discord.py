@@ -16,7 +16,8 @@ from tests.servers.discord import Channel, DiscordServer, Guild, Message
 from tests.servers.discord.interactions import Interaction
 from tests.servers.discord.people import Files, Person
 from tests.servers.discord.values import Json, inside
-from tests.stages.play import WAIT_S, played
+from tests.servers.patience import WAIT_S
+from tests.stages.play import played
 
 ADA, BEN, ROBIN = "Ada", "Ben", "Robin"
 

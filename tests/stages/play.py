@@ -19,9 +19,6 @@ from bot.ports import Form
 from tests.servers.furniture import furnish
 from tests.servers.openai import ScriptedModel
 
-WAIT_S = 8.0
-"""How long anything on a stage may take."""
-
 
 class Stage(Protocol):
     """What a scenario needs of a platform."""

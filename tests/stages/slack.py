@@ -16,12 +16,13 @@ from bot.messages import ThreadKey
 from bot.ports import Form
 from bot.store.keys import Partition
 from tests.servers.openai import Reply
+from tests.servers.patience import WAIT_S
 from tests.servers.slack import ADA, HOME, ROBIN, SHARED, TEAM, Member, Message, Slack, Somebody
 from tests.servers.slack.delivery import SECRET
 from tests.servers.slack.people import Said
 from tests.servers.slack.screen import buttons
 from tests.stages.customers import status
-from tests.stages.play import WAIT_S, played
+from tests.stages.play import played
 
 POLL_S = 0.01
 OUTCOME = re.compile(r"verified as|not match|too many|somebody else|trouble", re.IGNORECASE)

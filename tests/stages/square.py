@@ -40,7 +40,8 @@ from bot.ports import (
     ReplyStream,
     Resources,
 )
-from tests.stages.play import WAIT_S, played
+from tests.servers.patience import WAIT_S
+from tests.stages.play import played
 
 NAME = "square"
 

@@ -15,7 +15,8 @@ from bot.app import App
 from bot.messages import ThreadKey
 from bot.ports import Form
 from tests.servers.http import plain_client
-from tests.stages.play import WAIT_S, played
+from tests.servers.patience import WAIT_S
+from tests.stages.play import played
 
 ADA, BEN, ROBIN = "customer-a", "customer-b", "colleague"
 

@@ -43,7 +43,7 @@ async def test_who_finds_no_room_waits_until_the_bucket_is_full_again() -> None:
         async with bucket:
             passed.append(number)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*(one(number) for number in range(3)))
     assert sorted(passed) == [0, 1, 2]
 
@@ -64,7 +64,7 @@ async def test_those_who_wait_for_the_first_answer_pass_after_it_or_after_its_fa
             async with bucket:
                 pass
 
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             group.create_task(first(bucket, reached, go, tells))
             await reached.wait()
             given_up = group.create_task(other(bucket))

@@ -44,7 +44,7 @@ async def test_a_channel_is_taken_in_order_and_others_do_not_wait_for_it() -> No
     lanes.put("a", broken)
     lanes.put("a", lambda: quick("a2"))
     lanes.put("b", lambda: quick("b1"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while taken != ["b1"]:
             await asyncio.sleep(0)
         assert lanes.depth == 3
@@ -70,7 +70,7 @@ async def test_what_finds_no_room_is_stood_for_by_one_job(monkeypatch: pytest.Mo
     for number in range(10):
         lanes.put("a", lambda number=number: note(str(number)))  # type: ignore[misc]  # its own number
     gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while lanes.depth:
             await asyncio.sleep(0)
     assert taken == ["0", "1", "2", "all of a"]

@@ -59,7 +59,7 @@ async def test_nobody_else_opens_it_and_trying_does_not_use_it_up(
 async def test_its_time_ends(redis: Redis) -> None:
     vault = Vault(RedisSharedState(redis, "secrets"), b"k" * 32, ttl_s=0.02)
     await vault.catch(THREAD, "U1", TEXT)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while [key async for key in redis.scan_iter("*secret:1")]:
             await asyncio.sleep(0)
     with pytest.raises(ToolInputError):

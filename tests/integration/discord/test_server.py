@@ -20,8 +20,7 @@ from tests.servers.discord import Channel, ChannelType, DiscordServer, Guild, P
 from tests.servers.discord.faults import lost, ratelimited
 from tests.servers.discord.people import Person
 from tests.servers.discord.values import Intent
-
-WAIT_S = 8.0
+from tests.servers.patience import WAIT_S
 
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)
 

@@ -13,10 +13,11 @@ from structlog.testing import capture_logs
 
 from adapters.slack import reception
 from tests.servers.openai import ScriptedModel, says
+from tests.servers.patience import WAIT_S
 from tests.servers.redis import RedisServer, serving
 from tests.servers.slack import SHARED, Fault, Slack
 from tests.stages.customers import echoes, status
-from tests.stages.play import WAIT_S, record
+from tests.stages.play import record
 from tests.stages.slack import slack_stage
 
 MODES = pytest.mark.parametrize("mode", ["socket", "http"])
@@ -69,7 +70,7 @@ async def server(tmp_path: Path) -> AsyncIterator[RedisServer]:
 
 
 @pytest.mark.behaviour("slack.acknowledged")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 @MODES
 async def test_while_redis_is_frozen_nothing_is_acknowledged_and_afterwards_all_is_stored_once(
     mode: str, variables: dict[str, str], server: RedisServer, slack: Slack, model: ScriptedModel

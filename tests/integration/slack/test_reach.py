@@ -17,11 +17,12 @@ from bot.errors import ToolFailed, Transient
 from bot.messages import Attachment, ThreadKey
 from bot.ports import Card, Mode
 from tests.servers.openai import ScriptedModel, calls, says
+from tests.servers.patience import WAIT_S
 from tests.servers.slack import ADA, BEN, HOME, PLAIN, ROBIN, SHARED, TEAM, Fault, Slack
 from tests.servers.slack.faults import Gate
 from tests.servers.slack.screen import buttons
 from tests.servers.slack.world import SCOPES
-from tests.stages.play import WAIT_S, record
+from tests.stages.play import record
 from tests.stages.slack import SlackStage, settings, slack_stage
 
 TICKET = ("get_ticket_status", {"ticket_id": "12345"})

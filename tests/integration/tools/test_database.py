@@ -85,7 +85,7 @@ async def test_every_table_has_the_tenant_in_its_key() -> None:
 
 
 @pytest.mark.behaviour("database.migrate")
-@pytest.mark.timeout_s(60)
+@pytest.mark.timeout_s(120)
 async def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
     # Four processes that have everything loaded and wait for one pipe to be closed.
     program = (

@@ -27,9 +27,7 @@ from tests.servers.discord.values import (
     inside,
 )
 from tests.servers.discord.world import World
-
-WAIT_S = 6.0
-"""How long a test waits for an answer: longer than the platform does."""
+from tests.servers.patience import WAIT_S
 
 FIRST_ANSWER_S = 3.0
 LIFE_S = 15 * 60.0

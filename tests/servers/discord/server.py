@@ -31,6 +31,7 @@ from tests.servers.discord.rest import API, Rest
 from tests.servers.discord.routes import Routes
 from tests.servers.discord.values import Channel, Guild, Role
 from tests.servers.discord.world import Happening, World
+from tests.servers.patience import WAIT_S
 
 TOKEN = "test-token-of-no-bot.AAAAAA.0123456789"
 
@@ -89,7 +90,7 @@ class DiscordServer:
             if message.author is bot and message.only_for is None
         ]
 
-    async def until(self, look: Callable[[], T], *, within_s: float = 8.0) -> T:
+    async def until(self, look: Callable[[], T], *, within_s: float = WAIT_S) -> T:
         """Wait until `look` finds something in what the platform has."""
         async with asyncio.timeout(within_s):
             while not (found := look()):

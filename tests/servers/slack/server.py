@@ -13,6 +13,7 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
+from tests.servers.patience import WAIT_S
 from tests.servers.slack import payloads
 from tests.servers.slack.api import WebApi
 from tests.servers.slack.delivery import Delivery, Receipt
@@ -22,7 +23,6 @@ from tests.servers.slack.people import Somebody
 from tests.servers.slack.screen import Refusal
 from tests.servers.slack.world import BOT, HOME, Member, Message, World, texts
 
-WAIT_S = 8.0
 JSON_FIELDS = frozenset({"blocks", "chunks", "metadata", "view", "attachments", "files", "prompts", "loading_messages"})
 
 
