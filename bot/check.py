@@ -91,7 +91,7 @@ async def _database(settings: Settings) -> str:
 async def _model(settings: Settings) -> str:
     async with open_models(settings) as (chat, _):
         request = ModelRequest(
-            system="Answer with the word ok.", messages=[orjson.dumps({"role": "user", "content": "Are you there?"})]
+            system="Answer with the word ok.", messages=orjson.dumps({"role": "user", "content": "Are you there?"})
         )
         async for item in chat.stream(request):
             if isinstance(item, Completion):

@@ -27,9 +27,9 @@ class ClaimedTurn:
         window = history.window(lease.record, budget_tokens=history_tokens, begins=lease.begins)
         self.lease = replace(lease, record=window)
         self._turns = [entry.turn for entry in lease.mail]
-        self._messages: list[bytes] = []
+        self._messages, self._joined = b"", 0
         self._files: dict[str, Attachment] = {}
-        self._searched = 0
+        self._searched, self._searched_bytes = 0, 0
 
     @property
     def number(self) -> int:
@@ -45,7 +45,8 @@ class ClaimedTurn:
     def shrink(self) -> None:
         """Make the window half as large."""
         self.lease = replace(self.lease, record=history.halved(self.lease.record, begins=self.lease.begins))
-        self._messages, self._files, self._searched = [], {}, 0
+        self._messages, self._joined = b"", 0
+        self._files, self._searched, self._searched_bytes = {}, 0, 0
 
     def known(self) -> Iterator[Turn]:
         """What was said in the thread, the newest first: each is read when somebody looks at it."""
@@ -55,10 +56,15 @@ class ClaimedTurn:
         """The turn's own entries."""
         return self._turns
 
-    def messages(self) -> Sequence[bytes]:
-        """The window of the conversation as Chat Completions messages."""
-        self._messages += self.lease.record.messages(len(self._messages))
-        return tuple(self._messages)
+    def messages(self) -> bytes:
+        """The window of the conversation as Chat Completions messages, with a comma between two.
+
+        It is one text, to which each round of the turn adds: thousands of messages are looked at once in a turn.
+        """
+        if new := self.lease.record.messages(self._joined):
+            self._joined += len(new)
+            self._messages = b",".join([self._messages, *new] if self._messages else new)
+        return self._messages
 
     def progress(self) -> Progress:
         """What the turn has done."""
@@ -75,11 +81,11 @@ class ClaimedTurn:
 
     def _found(self) -> tuple[Attachment, ...]:
         messages = self.messages()
-        if _ATTACHED in b"".join(messages[self._searched :]):
+        if messages.find(_ATTACHED, self._searched_bytes) >= 0:
             for entry in self.lease.record.entries[self._searched :]:
                 if _ATTACHED in entry.wire and isinstance(turn := entry.turn, UserTurn):
                     self._files.update((attachment.id, attachment) for attachment in turn.attachments)
-        self._searched = len(messages)
+        self._searched, self._searched_bytes = self._joined, len(messages)
         return tuple(self._files.values())
 
     @property

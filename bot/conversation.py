@@ -184,19 +184,20 @@ class Entries(Sequence[Entry]):
     """Rows as entries, each made when somebody looks at it: a claim reads thousands, and a turn looks at a few.
 
     Args:
+        rows: shared by all that go on from here, and never changed: to copy thousands touches each of them.
         read: decodes a row.
-        made: the entries of the last rows, where they are at hand with their turns.
+        made: what follows the rows, at hand with its turns.
     """
 
-    __slots__ = ("_made", "_read", "rows")
+    __slots__ = ("_made", "_read", "_rows")
 
     def __init__(self, rows: list[bytes], read: Callable[[bytes], Turn], made: tuple[Entry, ...] = ()) -> None:
-        self.rows = rows
+        self._rows = rows
         self._read = read
         self._made = made
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._rows) + len(self._made)
 
     @overload
     def __getitem__(self, place: int) -> Entry: ...
@@ -205,13 +206,14 @@ class Entries(Sequence[Entry]):
     def __getitem__(self, place: slice) -> Entries: ...
 
     def __getitem__(self, place: int | slice) -> Entry | Entries:
+        read = len(self._rows)
         if isinstance(place, slice):
-            first, end, step = place.indices(len(self.rows))
-            is_tail = end == len(self.rows) and step == 1
-            made = self._made[max(0, first - self._unmade) :] if is_tail else ()
-            return Entries(self.rows[place], self._read, made)
-        index = range(len(self.rows))[place]
-        return Entry(self.rows[index], self._read) if index < self._unmade else self._made[index - self._unmade]
+            first, end, step = place.indices(len(self))
+            if step != 1:
+                return Entries([self[index].row for index in range(first, end, step)], self._read)
+            return Entries(self._rows[first:end], self._read, self._made[max(0, first - read) : max(0, end - read)])
+        index = range(len(self))[place]
+        return Entry(self._rows[index], self._read) if index < read else self._made[index - read]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -224,11 +226,18 @@ class Entries(Sequence[Entry]):
 
     def extended(self, entries: tuple[Entry, ...]) -> Entries:
         """The same with more at its end."""
-        return Entries(self.rows + [entry.row for entry in entries], self._read, self._made + entries)
+        return Entries(self._rows, self._read, self._made + entries)
+
+    def wires(self, start: int) -> list[bytes]:
+        """The messages from place `start` on, read in one pass."""
+        rows, skipped = self._rows[start:] if start else self._rows, len(WIRE)
+        wires = [row[row.rindex(WIRE) + skipped : -1] for row in rows]
+        return wires + [entry.wire for entry in self._made[max(0, start - len(self._rows)) :]]
 
     @property
-    def _unmade(self) -> int:
-        return len(self.rows) - len(self._made)
+    def size_bytes(self) -> int:
+        """The size of all rows together."""
+        return sum(map(len, self._rows)) + sum(len(entry.row) for entry in self._made)
 
 
 def _unreadable(row: bytes) -> Turn:
@@ -251,9 +260,8 @@ class Conversation:
         return self.start + len(self.entries)
 
     def messages(self, start: int = 0) -> list[bytes]:
-        """What a model is sent of the entries from place `start`: in one pass, as there may be thousands."""
-        rows, skipped = self.entries.rows, len(WIRE)
-        return [row[row.rindex(WIRE) + skipped : -1] for row in (rows[start:] if start else rows)]
+        """What a model is sent of the entries from place `start`."""
+        return self.entries.wires(start)
 
     def extended(self, entries: tuple[Entry, ...]) -> Conversation:
         """The same conversation with more entries at its end."""

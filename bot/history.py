@@ -81,12 +81,11 @@ def window(record: Conversation, *, budget_tokens: int, begins: int) -> Conversa
         The same record while it fits; else one that starts later and costs at most half the budget, unless the
         running turn alone costs more.
     """
-    rows = record.entries.rows
-    size_bytes = sum(map(len, rows))  # a row is longer than the message in it
-    if size_bytes / LEAST_BYTES_PER_TOKEN + len(rows) * MESSAGE_TOKENS <= budget_tokens:
+    size_bytes, count = record.entries.size_bytes, len(record.entries)  # a row is longer than the message in it
+    if size_bytes / LEAST_BYTES_PER_TOKEN + count * MESSAGE_TOKENS <= budget_tokens:
         return record
     found, place = _priced(record, begins)
-    if found.of(size_bytes, len(rows)) <= budget_tokens:
+    if found.of(size_bytes, count) <= budget_tokens:
         return record
     costs = [found.of(len(wire)) for wire in record.messages()]
     if sum(costs) <= budget_tokens:

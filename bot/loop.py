@@ -78,8 +78,8 @@ class RunningTurn(Protocol):
     def turns(self) -> Sequence[Turn]:
         """The turn's own entries."""
 
-    def messages(self) -> Sequence[bytes]:
-        """The window of the conversation as Chat Completions messages."""
+    def messages(self) -> bytes:
+        """The window of the conversation as Chat Completions messages, with a comma between two."""
 
     def shrink(self) -> None:
         """Make the window smaller, because the model reads less than was thought."""

@@ -120,10 +120,12 @@ class OpenAIChat:
         Shape:
             https://platform.openai.com/docs/api-reference/chat/create
         """
-        messages = [self._system_message(request.system), *request.messages]
-        messages[0] = b'%b%b,"messages":[%b' % (self._head, self._tool_list(request.tools), messages[0])
-        messages[-1] += b"]}" if request.may_call or not request.tools else b'],"tool_choice":"none"}'
-        return b",".join(messages)
+        end = b"]}" if request.may_call or not request.tools else b'],"tool_choice":"none"}'
+        system = self._system_message(request.system)
+        # One copy of what may be half a megabyte.
+        return b"".join(
+            (self._head, self._tool_list(request.tools), b',"messages":[', system, b",", request.messages, end)
+        )
 
     def _system_message(self, system: str) -> bytes:
         if self._system[0] != system:

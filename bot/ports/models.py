@@ -17,13 +17,13 @@ class ModelRequest:
 
     Args:
         system: the stable prefix.
-        messages: Chat Completions messages as JSON bytes, oldest first.
+        messages: Chat Completions messages as JSON, oldest first, with a comma between two.
         tools: sorted by name; the same from request to request.
         may_call: whether the model may answer with calls (else it is told to use words).
     """
 
     system: str
-    messages: Sequence[bytes]
+    messages: bytes
     tools: Sequence[ToolSpec] = ()
     may_call: bool = True
 

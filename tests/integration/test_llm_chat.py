@@ -26,7 +26,7 @@ def user(text: str) -> bytes:
     return orjson.dumps({"role": "user", "content": f"[from: Omar · 2024-11-08 14:03 UTC]\n{text}"})
 
 
-ASK = ModelRequest(system="You help.", messages=(user("Hi"),), tools=(TOOL,))
+ASK = ModelRequest(system="You help.", messages=user("Hi"), tools=(TOOL,))
 
 
 @pytest.fixture
@@ -451,7 +451,7 @@ async def test_the_request(model: ScriptedModel) -> None:
         "tools": [
             {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": TOOL.parameters}}
         ],
-        "messages": [{"role": "system", "content": "You help."}, json.loads(ASK.messages[0])],
+        "messages": [{"role": "system", "content": "You help."}, json.loads(ASK.messages)],
     }
     assert sent.headers["authorization"] == "Bearer sk-test"
 
@@ -462,7 +462,9 @@ async def test_the_beginning_stays_the_same_byte_by_byte(model: ScriptedModel, c
     messages = [user("Hi")]
     bodies = []
     for turn in range(3):
-        await answer(chat, ModelRequest(system="You help.", messages=tuple(messages), tools=(TOOL,), may_call=turn < 2))
+        await answer(
+            chat, ModelRequest(system="You help.", messages=b",".join(messages), tools=(TOOL,), may_call=turn < 2)
+        )
         bodies.append(model.requests[-1].body)
         messages += [orjson.dumps({"role": "assistant", "content": "ok"}), user(f"and {turn}?")]
     assert bodies[1].startswith(bodies[0].removesuffix(b"]}"))
@@ -475,14 +477,14 @@ async def test_the_beginning_stays_the_same_byte_by_byte(model: ScriptedModel, c
 async def test_without_tools_nothing_is_said_of_tools(model: ScriptedModel) -> None:
     model.plays(play.says("ok"))
     async with chat_with(model, count_tokens=False) as chat:
-        await answer(chat, ModelRequest(system="s", messages=(user("Hi"),), may_call=False))
+        await answer(chat, ModelRequest(system="s", messages=user("Hi"), may_call=False))
     assert set(model.requests[0].json) == {"model", "stream", "messages"}
 
 
 @pytest.mark.behaviour("model.request")
 async def test_a_large_request_goes_out_whole_and_with_its_length(model: ScriptedModel, chat: OpenAIChat) -> None:
     model.plays(play.says("ok"))
-    messages = tuple(user("x" * 1000) for _ in range(3000))
+    messages = b",".join(user("x" * 1000) for _ in range(3000))
     await answer(chat, ModelRequest(system="s", messages=messages))
     assert len(model.requests[0].messages) == 3001
     assert int(model.requests[0].headers["content-length"]) == len(model.requests[0].body)
@@ -501,10 +503,10 @@ def test_settings_that_would_break_the_request_are_refused() -> None:
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
-        (lambda: ModelRequest(system="s", messages=(b'{"role":"user","content":""}',)), "content is empty"),
-        (lambda: ModelRequest(system="s", messages=(b'{"role":"user","content":"x","at":1}',)), "unknown keys"),
-        (lambda: ModelRequest(system="s", messages=(b'{"role":"tool","tool_call_id":"1","content":"{}"}',)), "is due"),
-        (lambda: ModelRequest(system="s", messages=(user("a"),), tools=(TOOL, TOOL)), "two tools of one name"),
+        (lambda: ModelRequest(system="s", messages=b'{"role":"user","content":""}'), "content is empty"),
+        (lambda: ModelRequest(system="s", messages=b'{"role":"user","content":"x","at":1}'), "unknown keys"),
+        (lambda: ModelRequest(system="s", messages=b'{"role":"tool","tool_call_id":"1","content":"{}"}'), "is due"),
+        (lambda: ModelRequest(system="s", messages=user("a"), tools=(TOOL, TOOL)), "two tools of one name"),
     ],
 )
 async def test_a_strict_endpoint_would_refuse(request_: Callable[[], ModelRequest], problem: str) -> None:
@@ -519,11 +521,13 @@ async def test_a_changed_beginning_is_seen() -> None:
     async with ScriptedModel(strict=False) as model, chat_with(model) as chat:
         model.answers(play.says("ok"))
         said = orjson.dumps({"role": "assistant", "content": "ok"})
-        await answer(chat, ModelRequest(system="s", messages=(user("a"), said, user("b"))))
-        await answer(chat, ModelRequest(system="s", messages=(user("a"), said, user("b"), said, user("c"))))
+        await answer(chat, ModelRequest(system="s", messages=b",".join((user("a"), said, user("b")))))
+        await answer(chat, ModelRequest(system="s", messages=b",".join((user("a"), said, user("b"), said, user("c")))))
         assert model.violations == []
         with pytest.raises(Permanent):
-            await answer(chat, ModelRequest(system="s", messages=(user("A"), said, user("b"), said, user("d"))))
+            await answer(
+                chat, ModelRequest(system="s", messages=b",".join((user("A"), said, user("b"), said, user("d"))))
+            )
         with pytest.raises(Permanent):
-            await answer(chat, ModelRequest(system="s at 14:03", messages=(user("a"), said, user("b"))))
+            await answer(chat, ModelRequest(system="s at 14:03", messages=b",".join((user("a"), said, user("b")))))
     assert len(model.violations) == 2
