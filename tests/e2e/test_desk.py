@@ -695,7 +695,7 @@ async def test_an_order_to_a_turn_that_writes_costs_no_other_turn_its_thread(
             await running.pause.reached.wait()
             began, began_other = await lease(THREAD), await lease(other)
             ordering = asyncio.create_task(stage.order("pause", at=THREAD))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(3.0):
                 while await lease(THREAD) < began + 1_500 or await lease(other) < began_other + 1_500:
                     await asyncio.sleep(0.02)
             holder.execute("ROLLBACK")

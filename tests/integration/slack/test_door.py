@@ -162,7 +162,7 @@ async def test_who_sends_slowly_is_left(stage: SlackStage, monkeypatch: pytest.M
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
         writer.write(b"POST /slack/events HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(5):
             assert (await reader.readline()).split()[1] == b"408"
     finally:
         writer.transport.abort()
